@@ -1,0 +1,114 @@
+"""A kind of object: where the API serves it and how its bytes become a value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from pydantic import AliasGenerator, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from aimctrl.kube.meta import Meta, Metadata
+
+T = TypeVar("T")
+
+
+class UndecodableObjectError(ValueError):
+    """The bytes of one object do not fit its kind's model; the message says where."""
+
+
+class Key(NamedTuple):
+    """An object's name within its kind; cluster-scoped objects have the namespace `""`."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class Model(BaseModel):
+    """The base of typed objects: frozen, snake_case here and camelCase on the wire, unknown fields ignored."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        populate_by_name=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        alias_generator=AliasGenerator(validation_alias=to_camel, serialization_alias=to_camel),
+    )
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON object the API server knows: camelCase, what is unset left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=False)
+
+
+class Resource(Model):
+    """A whole typed object; subclasses add `spec` and `status`."""
+
+    metadata: Metadata = Meta()
+
+    @property
+    def key(self) -> Key:
+        """The object's name within its kind."""
+        return Key(self.metadata.namespace, self.metadata.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind: group (`""` for core), version, name, plural, the model its objects decode to, and its scope.
+
+    The model is a pydantic model, a msgspec Struct, or `dict` for plain JSON.
+    """
+
+    group: str
+    version: str
+    name: str
+    plural: str
+    model: type[T]
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or the version alone for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """`plural.group`, the way kubectl and RBAC messages name it (and the name of its CRD)."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of the collection, an object in it, or its subresource; names are percent-encoded."""
+        parts = ["/apis" if self.group else "/api", self.api_version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/".join(parts)
+
+    def decode(self, raw: bytes) -> T:
+        """The typed value of one object's JSON.
+
+        Raises UndecodableObjectError, naming the kind and the field.
+        """
+        try:
+            value: T = _decoder(self.model)(raw)
+        except (ValueError, msgspec.DecodeError) as error:
+            raise UndecodableObjectError(f"{self.name}: {error}") from error
+        return value
+
+    def __str__(self) -> str:
+        return self.resource
+
+
+_decoders: dict[type[Any], Callable[[bytes], Any]] = {}
+
+
+def _decoder(model: type[Any]) -> Callable[[bytes], Any]:
+    decode = _decoders.get(model)
+    if decode is None:
+        is_pydantic = issubclass(model, BaseModel)
+        decode = _decoders[model] = model.model_validate_json if is_pydantic else msgspec.json.Decoder(model).decode
+    return decode

@@ -64,7 +64,13 @@ def _validate(value: Any) -> Condition:
 
 
 def _serialize(value: Condition) -> Any:
-    return msgspec.to_builtins(value)
+    # The schema requires these even where they have their defaults.
+    return {
+        **msgspec.to_builtins(value),
+        "status": value.status,
+        "reason": value.reason,
+        "message": value.message,
+    }
 
 
 SCHEMA: dict[str, Any] = {

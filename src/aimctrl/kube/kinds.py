@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from aimctrl.kube.meta import Meta, Metadata
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class UndecodableObjectError(ValueError):
@@ -56,7 +56,7 @@ class Resource(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(Generic[T_co]):
     """A kind: group (`""` for core), version, name, plural, the model its objects decode to, and its scope.
 
     The model is a pydantic model, a msgspec Struct, or `dict` for plain JSON.
@@ -66,7 +66,7 @@ class Kind(Generic[T]):
     version: str
     name: str
     plural: str
-    model: type[T]
+    model: type[T_co]
     namespaced: bool = True
 
     @property
@@ -88,13 +88,13 @@ class Kind(Generic[T]):
         parts += [quote(part, safe="") for part in (name, subresource) if part]
         return "/".join(parts)
 
-    def decode(self, raw: bytes) -> T:
+    def decode(self, raw: bytes) -> T_co:
         """The typed value of one object's JSON.
 
         Raises UndecodableObjectError, naming the kind and the field.
         """
         try:
-            value: T = _decoder(self.model)(raw)
+            value: T_co = _decoder(self.model)(raw)
         except (ValueError, msgspec.DecodeError) as error:
             raise UndecodableObjectError(f"{self.name}: {error}") from error
         return value

@@ -12,9 +12,11 @@ ControllerError
 │   ├── UnauthorizedError     401
 │   ├── InvalidError          400, 415, 422: the API server or a webhook refuses the object
 │   ├── NotFoundError         404
+│   ├── ConfigurationError    no usable kubeconfig or in-cluster configuration; the message says what is wrong
 │   └── AlreadyExistsError    409 AlreadyExists
 └── TerminalError             no retry until the object changes
-    └── NotLeaderError        a write was refused here because leadership has ended
+    ├── NotLeaderError        a write was refused here because leadership has ended
+    └── LeadershipLostError   the Lease could not be renewed in time, or went to somebody else; the program ends
 """
 
 from collections.abc import Mapping
@@ -34,12 +36,20 @@ class MendableError(ControllerError):
     """Somebody has to change something before trying again helps."""
 
 
+class ConfigurationError(MendableError):
+    """How to reach the API server cannot be told from the configuration; the message says what is wrong."""
+
+
 class TerminalError(ControllerError):
     """Trying again will not help; raised by a reconciler, the request waits for the object's next change."""
 
 
 class NotLeaderError(TerminalError):
     """A write was held back because this process no longer leads."""
+
+
+class LeadershipLostError(TerminalError):
+    """Leadership has ended for this run of the program; a new run may lead again."""
 
 
 @dataclass(frozen=True, slots=True)

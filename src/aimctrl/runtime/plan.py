@@ -1,7 +1,7 @@
 """What `decide` gives: the world as it should be, and nothing about how to get there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aimctrl.kube.kinds import Key, Kind
@@ -16,7 +16,7 @@ class Target:
 
     kind: Kind[Any]
     meta: Meta
-    status: Json
+    status: Json = field(default_factory=dict[str, Any])
 
     @property
     def key(self) -> Key:
@@ -47,8 +47,9 @@ class Note:
 class Child:
     """An object to have: a whole manifest (metadata with name, namespace, owner references; no status).
 
-    `apply`: server-side apply with force, skipped where it would change nothing; only an object that carries one
-    of the manifest's owner references, or none at all yet, is touched: never one of somebody else's.
+    `apply`: server-side apply with force, skipped where it would change nothing. An object that exists already is
+    touched where it carries one of the manifest's owner references, where `uid` pins it, or where the manifest has no
+    owner references; what is somebody else's, or nobody's, is never adopted.
     `create`: POST, and what exists already is left as it is.
     `patch`: a merge patch of an object known to exist; its absence is no error.
     `uid` pins the object that was observed; another one of that name is left alone (a conflict, retried).
@@ -72,12 +73,16 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """An object to be gone; `uid` pins which one, so that a namesake survives. Absence is no error."""
+    """An object to be gone; `uid` pins which one, so that a namesake survives. Absence is no error.
+
+    `version`, its resourceVersion, pins how it was: an object that has changed since stays, and is looked at again.
+    """
 
     kind: Kind[Any]
     key: Key
     uid: str
     note: Note | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,78 @@
+"""Objects as they arrive: the few fields decoded on arrival, and `managedFields` cut out of the bytes that are kept."""
+
+import re
+from typing import NamedTuple
+
+import msgspec
+
+from aimctrl.kube.kinds import Key
+from aimctrl.runtime.store import Entry
+
+_FIELD = b'"managedFields":'
+
+_leads_with_metadata = re.compile(rb'\{(?:"(?:apiVersion|kind)":"[^"\\]*",){0,2}"metadata":\{').match
+"""Nothing but the type comes before `metadata`, so that the first `"managedFields":[` is the one in it: before it in
+the metadata are only strings (where quotes are escaped) and maps of strings (where no array can follow)."""
+
+
+class _Meta(msgspec.Struct, gc=False, rename="camel"):
+    name: str
+    resource_version: str
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
+    creation_timestamp: str | None = ""
+    managed_fields: msgspec.Raw = msgspec.Raw()
+
+
+class _Object(msgspec.Struct, gc=False):
+    metadata: _Meta
+
+
+_decode = msgspec.json.Decoder(_Object).decode
+
+
+class Arrival(NamedTuple):
+    """An object just read: its key, what is kept of it, and its creation time (RFC 3339, which sorts as text)."""
+
+    key: Key
+    entry: Entry
+    created: str
+
+
+def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False) -> Arrival:
+    """Read one object's JSON.
+
+    Raises msgspec.DecodeError where it is no Kubernetes object, ValueError where its version is no integer.
+    """
+    text = bytes(raw)
+    meta = _decode(text).metadata
+    managed = bytes(meta.managed_fields)
+    if managed and not keep_managed_fields:
+        text = without_managed_fields(text, managed)
+    entry = Entry(text, int(meta.resource_version), meta.uid, meta.generation)
+    return Arrival(Key(meta.namespace, meta.name), entry, meta.creation_timestamp or "")
+
+
+def without_managed_fields(text: bytes, managed: bytes) -> bytes:
+    """The object's JSON without `metadata.managedFields`, whose value is `managed`.
+
+    The same text elsewhere in the object stays: a place that is not surely the right one is tried and looked at.
+    """
+    at = text.find(_FIELD)
+    sure = _leads_with_metadata(text) is not None
+    while at >= 0:
+        if text.startswith(managed, at + len(_FIELD)):
+            shorter = _cut(text, at, at + len(_FIELD) + len(managed))
+            if sure or not bytes(_decode(shorter).metadata.managed_fields):
+                return shorter
+        at = text.find(_FIELD, at + 1)
+    return text
+
+
+def _cut(text: bytes, start: int, end: int) -> bytes:
+    if text[end : end + 1] == b",":
+        end += 1
+    elif text[start - 1 : start] == b",":
+        start -= 1
+    return text[:start] + text[end:]

@@ -1,0 +1,366 @@
+"""Drives one watch machine with a client and keeps a sink, normally an informer's store, like the API server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from random import SystemRandom
+from time import perf_counter
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from aimctrl.kube.kinds import Key, Kind
+from aimctrl.runtime.answers import JSON, Call, from_status
+from aimctrl.runtime.arrival import Arrival, arrive
+from aimctrl.runtime.client import Page
+from aimctrl.runtime.errors import (
+    ApiError,
+    ConnectionFailedError,
+    ExpiredError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthorizedError,
+)
+from aimctrl.runtime.lister import Availability, Available, Unavailable
+from aimctrl.runtime.store import Entry
+from aimctrl.runtime.watch import (
+    Backoff,
+    BrokenLineError,
+    Effect,
+    Event,
+    Machine,
+    PageAsk,
+    Phase,
+    Signal,
+    StreamAsk,
+    read_bookmark,
+    read_event,
+)
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 90.0
+"""Silence after which a watch is taken for dead: the server sends a bookmark about every minute."""
+
+LIST_IDLE_SECONDS = 30.0
+"""The same while a list is streamed, which has a beginning and an end; pages are asked for instead."""
+
+WATCH_SECONDS = (240, 480)
+"""Between these the server is asked to end a watch, so that watches spread over its replicas."""
+
+HOPELESS_FAILURES = 5
+"""Failures in a row before the first list, after which nobody waits for it any more."""
+
+_SLICE_SECONDS = 0.005
+
+_chance = SystemRandom()
+
+
+class Source(Protocol):
+    """The part of the Client a reflector uses."""
+
+    async def list_page(
+        self, kind: Kind[Any], namespace: str = "", *, selector: str = "", token: str = "", accept: str = JSON
+    ) -> Page:
+        """One page of a list."""
+        ...
+
+    def stream(
+        self, path: str, query: Mapping[str, str], *, accept: str = JSON
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[bytes]]]:
+        """The lines of an answer, in batches."""
+        ...
+
+
+class Sink(Protocol):
+    """Where objects go. Nothing here raises."""
+
+    keep_managed_fields: bool
+
+    def entry(self, key: Key) -> Entry | None:
+        """What is held of an object, so that an unchanged one need not be held twice."""
+        ...
+
+    async def swap(self, arrivals: Mapping[Key, Arrival], scope: "Scope", *, initial: bool) -> None:
+        """These, and no others, are the objects of the scope; `initial` when the sink had none before."""
+        ...
+
+    def put(self, arrival: Arrival) -> None:
+        """An object was added or changed."""
+        ...
+
+    def remove(self, key: Key) -> None:
+        """An object is gone."""
+        ...
+
+    def advance(self, version: int, scope: "Scope") -> None:
+        """Everything up to that version has been delivered."""
+        ...
+
+    def moved(self) -> None:
+        """A reflector's state is another one."""
+        ...
+
+    def recovered(self) -> None:
+        """The API server answers a reflector again that had no answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A collection to follow: a kind, in one namespace or (`""`) everywhere, of the objects a label selector picks."""
+
+    kind: Kind[Any]
+    namespace: str = ""
+    selector: str = ""
+    list_accept: str = JSON
+    watch_accept: str = JSON
+
+
+class Reflector:
+    """Follows one collection for as long as it runs, whatever happens to the connection, the server or the kind."""
+
+    def __init__(self, scope: Scope, source: Source, sink: Sink) -> None:
+        self.scope = scope
+        self.state: Availability = Unavailable("Syncing", f"{scope.kind} are being listed")
+        self.synced = False
+        self.last_contact: float | None = None
+        self.relists = 0
+        self.failures = 0
+        self.broken_lines = 0
+        self._in_a_row = 0
+        self._source = source
+        self._sink = sink
+        self._machine = Machine()
+        self._backoff = Backoff(_chance.random)
+        self._buffer: dict[Key, Arrival] = {}
+        self._healthy = False
+        self._cut_off = False
+        self._expired = False
+        self._wake = asyncio.Event()
+        self._slice_began = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has its first list, or there is no telling when it will."""
+        if self.synced:
+            return True
+        reason = self.state.reason if isinstance(self.state, Unavailable) else ""
+        hopeless = reason == "Unreachable" and self._in_a_row >= HOPELESS_FAILURES
+        return reason in {"KindMissing", "Forbidden"} or hopeless
+
+    def wake(self) -> None:
+        """Try again now: something has happened that may help."""
+        if not isinstance(self.state, Available):
+            self._backoff.reset()
+            self._wake.set()
+
+    def nudge(self) -> None:
+        """The API server answers others; try again now where it did not answer here."""
+        if self._cut_off:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Follow until cancelled; never returns and never raises otherwise."""
+        while True:
+            await self._rest(await self._turn())
+
+    async def _turn(self) -> float:
+        """One request and what comes of it; answers the seconds to wait before the next."""
+        self._healthy = False
+        self._slice_began = perf_counter()
+        ask = self._machine.ask()
+        try:
+            if isinstance(ask, PageAsk):
+                await self._page(ask)
+                return 0.0
+            signal = await self._stream(ask)
+        except ApiError as error:
+            return await self._failed(_signal(error), error)
+        except (BrokenLineError, msgspec.DecodeError) as error:
+            self.broken_lines += 1
+            return await self._failed(Signal.BROKEN, error)
+        except Exception as error:
+            log.exception("watch failed unexpectedly", **self._labels())
+            return await self._failed(Signal.BROKEN, error)
+        await self._feed(signal)
+        return 0.0 if self._healthy else self._backoff.pause()
+
+    async def _page(self, ask: PageAsk) -> None:
+        scope = self.scope
+        page = await self._source.list_page(
+            scope.kind, scope.namespace, selector=scope.selector, token=ask.token, accept=scope.list_accept
+        )
+        self._contact()
+        for raw in page.items:
+            self._keep(raw)
+            await self._breathe()
+        signal = Signal.MORE if page.token else Signal.LISTED
+        await self._feed(signal, version=page.version, token=page.token)
+
+    async def _stream(self, ask: StreamAsk) -> Signal:
+        scope = self.scope
+        query = ask.query(selector=scope.selector, seconds=_chance.randint(*WATCH_SECONDS))
+        path = scope.kind.path(scope.namespace)
+        async with self._source.stream(path, query, accept=scope.watch_accept) as batches:
+            self._contact()
+            if not self._machine.listing:
+                self._working()
+            while True:
+                try:
+                    async with asyncio.timeout(LIST_IDLE_SECONDS if self._machine.listing else IDLE_SECONDS):
+                        lines = await anext(batches, None)
+                except TimeoutError:
+                    log.info("watch silent", **self._labels())
+                    return Signal.REFUSED if self._machine.listing else Signal.ENDED
+                if lines is None:
+                    return Signal.ENDED
+                self._contact()
+                for line in lines:
+                    await self._line(line)
+                    await self._breathe()
+
+    async def _line(self, line: bytes) -> None:
+        event = read_event(line)
+        if event.type == "ERROR":
+            raise from_status(bytes(event.object), Call("GET", self.scope.kind.path(self.scope.namespace)))
+        if event.type == "BOOKMARK":
+            await self._bookmark(event)
+        elif self._machine.listing:
+            self._keep(event.object, gone=event.type == "DELETED")
+        else:
+            self._deliver(event)
+        self._healthy = True
+
+    async def _bookmark(self, event: Event) -> None:
+        version, ends = read_bookmark(event)
+        if self._machine.listing:
+            if ends:
+                await self._feed(Signal.SYNCED, version=version)
+            return
+        self._machine.feed(Signal.PROGRESS, version=version)
+        self._sink.advance(int(version), self.scope)
+
+    def _deliver(self, event: Event) -> None:
+        arrival = self._read(event.object)
+        if event.type == "DELETED":
+            self._sink.remove(arrival.key)
+        else:
+            self._sink.put(arrival)
+        self._machine.feed(Signal.PROGRESS, version=str(arrival.entry.version))
+        self._sink.advance(arrival.entry.version, self.scope)
+
+    def _keep(self, raw: msgspec.Raw, *, gone: bool = False) -> None:
+        arrival = self._read(raw)
+        if gone:
+            self._buffer.pop(arrival.key, None)
+            return
+        held = self._sink.entry(arrival.key)
+        if held is not None and held.version == arrival.entry.version and held.uid == arrival.entry.uid:
+            arrival = arrival._replace(entry=held)
+        self._buffer[arrival.key] = arrival
+
+    def _read(self, raw: msgspec.Raw) -> Arrival:
+        try:
+            return arrive(raw, keep_managed_fields=self._sink.keep_managed_fields)
+        except ValueError as error:  # msgspec's errors are ValueErrors
+            raise BrokenLineError(f"an object of {self.scope.kind}: {error}") from error
+
+    async def _feed(self, signal: Signal, *, version: str = "", token: str = "") -> None:
+        effect = self._machine.feed(signal, version=version, token=token)
+        if effect is Effect.SWAP:
+            buffer, self._buffer = self._buffer, {}
+            initial, self.synced = not self.synced, True
+            self.relists += 1
+            await self._sink.swap(buffer, self.scope, initial=initial)
+            self._sink.advance(int(version), self.scope)
+            self._working()
+        elif effect is not Effect.NOTHING:
+            self._buffer = {}
+        if effect is Effect.CLEAR and self.synced:
+            self.synced = False
+            await self._sink.swap({}, self.scope, initial=False)
+
+    async def _failed(self, signal: Signal, error: Exception) -> float:
+        self.failures += 1
+        self._in_a_row += 1
+        self._cut_off = isinstance(error, ConnectionFailedError)
+        pause = self._pause(signal, error)
+        expected = signal is Signal.EXPIRED or (signal is Signal.REFUSED and self._machine.listing)
+        tell = log.warning if self._in_a_row == 1 and not expected else log.debug
+        tell("watch failed", error=str(error), retry_in=round(pause, 1), **self._labels())
+        await self._feed(signal)
+        self._move(self._fault(signal, error))
+        return pause
+
+    def _pause(self, signal: Signal, error: Exception) -> float:
+        if self._healthy:
+            self._backoff.reset()
+        if signal is Signal.REFUSED and self._machine.phase is Phase.STREAMING:
+            return 0.0  # pages are asked for next
+        asked = error.answer.retry_after if isinstance(error, ApiError) else None
+        if asked:
+            return asked + Backoff.FIRST * _chance.random()
+        if signal is Signal.EXPIRED and not self._expired:
+            self._expired = True  # the server is well and has said what to do; twice in a row would be odd
+            return Backoff.FIRST * _chance.random()
+        return self._backoff.pause()
+
+    def _fault(self, signal: Signal, error: Exception) -> Availability:
+        if signal is Signal.FORBIDDEN:
+            return Unavailable("Forbidden", str(error))
+        if self.synced:
+            return self.state
+        if signal is Signal.ABSENT:
+            return Unavailable("KindMissing", f"the API server has no {self.scope.kind}")
+        return Unavailable("Unreachable", str(error))
+
+    def _working(self) -> None:
+        self._in_a_row = 0
+        self._expired = False
+        if self._cut_off:
+            self._cut_off = False
+            self._sink.recovered()
+        if not self._machine.listing:
+            self._move(Available())
+
+    def _move(self, state: Availability) -> None:
+        changed = type(state) is not type(self.state) or isinstance(state, Unavailable)
+        if isinstance(state, Available) and changed:
+            log.info("watch established", **self._labels())
+        self.state = state
+        if changed:
+            self._sink.moved()
+
+    def _contact(self) -> None:
+        self.last_contact = asyncio.get_running_loop().time()
+
+    async def _breathe(self) -> None:
+        """Let other tasks run now and then while a lot arrives at once."""
+        if perf_counter() - self._slice_began > _SLICE_SECONDS:
+            await asyncio.sleep(0)
+            self._slice_began = perf_counter()
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    def _labels(self) -> dict[str, str]:
+        return {"kind": str(self.scope.kind), "namespace": self.scope.namespace}
+
+
+def _signal(error: ApiError) -> Signal:
+    if isinstance(error, ExpiredError) or "Too large resource version" in error.answer.message:
+        return Signal.EXPIRED  # too old, or from a future that a restored etcd has forgotten
+    if isinstance(error, NotFoundError):
+        return Signal.ABSENT
+    if isinstance(error, ForbiddenError | UnauthorizedError):
+        return Signal.FORBIDDEN
+    return Signal.REFUSED if isinstance(error, InvalidError) else Signal.BROKEN

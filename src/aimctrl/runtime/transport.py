@@ -1,0 +1,224 @@
+"""HTTP to the API server: authorization, the mapping to errors, retries that are safe, and streams.
+
+Calls and streams have connection pools of their own, so that many watches never starve the calls.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from yarl import URL
+
+from aimctrl.runtime.answers import Call, refusal, silence
+from aimctrl.runtime.connection import Connection
+from aimctrl.runtime.errors import ApiError, ConnectionFailedError, NotLeaderError, ServerError, ThrottledError
+
+_ATTEMPTS = 3
+_LONGEST_PAUSE = 10.0
+_CALLS_AT_ONCE = 64
+_READ_BUFFER = 1 << 20
+_ERROR_LIMIT = 1 << 20
+
+T = TypeVar("T")
+
+
+class RequestMetrics(Protocol):
+    """Counts requests; `rest_client_requests_total` of client-go."""
+
+    def request(self, code: str, method: str, host: str) -> None:
+        """One attempt was made; `code` is the HTTP status, or `<error>` where no answer came."""
+        ...
+
+
+class NoRequestMetrics:
+    """Counts nothing."""
+
+    def request(self, code: str, method: str, host: str) -> None:
+        """Nothing to count."""
+
+
+class Transport:
+    """Sends Calls over one Connection; `timeout` is in seconds, for a whole call and for the start of a stream."""
+
+    def __init__(
+        self, connection: Connection, *, metrics: RequestMetrics, timeout: float, may_write: Callable[[], bool]
+    ) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._timeout = timeout
+        self._may_write = may_write
+        self._host = urlsplit(connection.server).netloc
+        self._calls: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the pools, on the running event loop."""
+        self._calls = self._session(_CALLS_AT_ONCE)
+        self._streams = self._session(0)
+
+    async def close(self) -> None:
+        """Close all connections; open streams end."""
+        for session in (self._calls, self._streams):
+            if session is not None:
+                await session.close()
+
+    async def send(self, call: Call) -> bytes:
+        """The body of the answer.
+
+        Reads are sent up to three times where the error is transient; writes only where the server cannot have carried
+        them out: it was busy (429, 503 with Retry-After) or no connection came about. Cancelled, a write may have
+        been carried out.
+
+        Raises ApiError by the answer, NotLeaderError for a write while the fence is closed.
+        """
+        try:
+            return await self._attempt(call)
+        except ApiError as error:
+            if not _worth_repeating(call, error):
+                raise
+            first = error
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=_pause,
+            retry=retry_if_exception(lambda error: _worth_repeating(call, error)),
+            reraise=True,
+        )
+        answers = iter([first])
+
+        async def attempt() -> bytes:
+            for error in answers:
+                raise error
+            return await self._attempt(call)
+
+        return await retrying(attempt)
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The answer's body in pieces as they come; leaving the block closes the connection.
+
+        Raises ApiError by the answer, also out of the iteration. Nothing is retried and nothing times out once the
+        answer has begun: the reader knows how long silence may last.
+        """
+        response = await self._open(call)
+        try:
+            async with aclosing(_pieces(response, call)) as pieces:
+                yield pieces
+        finally:
+            response.close()
+
+    async def _open(self, call: Call) -> aiohttp.ClientResponse:
+        try:
+            async with asyncio.timeout(self._timeout):
+                response: aiohttp.ClientResponse = await self._ask(self._streams, call, None)
+                if _is_success(response):
+                    return response
+                async with response:
+                    body = await _read(response, _ERROR_LIMIT)
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            self._metrics.request("<error>", call.method, self._host)
+            raise silence(call, error) from error
+        raise refusal(call, response.status, response.headers, body)
+
+    async def _attempt(self, call: Call) -> bytes:
+        if not call.reads and not self._may_write():
+            raise NotLeaderError(f"{call.method} {call.path} was not sent: this process does not lead any more")
+        try:
+            response = await self._ask(self._calls, call, self._timeout)
+            async with response:
+                body = await _read(response, call.limit if _is_success(response) else _ERROR_LIMIT)
+        except (aiohttp.ClientError, OSError) as error:
+            self._metrics.request("<error>", call.method, self._host)
+            raise silence(call, error) from error
+        if not _is_success(response):
+            raise refusal(call, response.status, response.headers, body)
+        return body
+
+    async def _ask(self, session: aiohttp.ClientSession | None, call: Call, total: float | None) -> Any:
+        """The answer's head; a 401 is answered with fresh credentials, once."""
+        if session is None:
+            raise RuntimeError("the client is not open: use `async with Client(...)`")
+        for attempt in (1, 2):
+            response = await session.request(
+                call.method,
+                self._url(call),
+                data=call.body,
+                headers=await self._headers(call),
+                allow_redirects=False,
+                proxy=self._connection.proxy or None,
+                server_hostname=self._connection.server_name or None,
+                timeout=aiohttp.ClientTimeout(total=total),
+            )
+            self._metrics.request(str(response.status), call.method, self._host)
+            if response.status != 401 or attempt == 2:
+                break
+            response.release()
+            await self._connection.renew()
+        return response
+
+    def _url(self, call: Call) -> URL:
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        return URL(f"{self._connection.server}{call.path}{query}", encoded=True)
+
+    async def _headers(self, call: Call) -> dict[str, str]:
+        headers = {"Accept": call.accept, "Accept-Encoding": "identity"}
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
+        authorization = await self._connection.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        return headers
+
+    def _session(self, limit: int) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=60, ssl=self._connection.ssl or True)
+        return aiohttp.ClientSession(
+            connector=connector, read_bufsize=_READ_BUFFER, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        )
+
+
+def _is_success(response: aiohttp.ClientResponse) -> bool:
+    return 200 <= response.status < 300  # redirects lead to login pages, not to objects
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    if not limit:
+        return await response.read()
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size >= limit:
+            response.close()  # the rest may never end
+            break
+    return b"".join(parts)[:limit]
+
+
+async def _pieces(response: aiohttp.ClientResponse, call: Call) -> AsyncGenerator[bytes]:
+    try:
+        async for part in response.content.iter_any():
+            yield part
+    except (aiohttp.ClientError, OSError) as error:
+        raise silence(call, error) from error
+
+
+def _worth_repeating(call: Call, error: BaseException) -> bool:
+    if isinstance(error, ThrottledError):
+        return (error.answer.retry_after or 0) <= _LONGEST_PAUSE
+    if isinstance(error, ConnectionFailedError):
+        if isinstance(error.__cause__, TimeoutError):
+            return False  # whoever asks has waited long enough
+        return call.reads or isinstance(error.__cause__, aiohttp.ClientConnectorError)
+    return call.reads and isinstance(error, ServerError)
+
+
+_jitter = wait_random_exponential(multiplier=0.1, max=2)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = (error.answer.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
+    return asked + _jitter(state)

@@ -1,0 +1,351 @@
+"""The metrics of the runtime, under the names controller-runtime and client-go give them, on a registry of one's own.
+
+`DEFINITIONS` is the whole list, as data. What is counted is pushed by the part that knows it (`Metrics.request`,
+`ControllerMetrics`, `QueueMetrics`); what is a state is read when somebody scrapes.
+Source: https://book.kubebuilder.io/reference/metrics-reference
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from aimctrl.runtime.informer import Freshness
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+QUEUE_BUCKETS = (0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1000.0)
+
+Outcome = Literal["success", "error", "terminal", "requeue", "requeue_after"]
+"""How a reconcile ended; `terminal` is counted as an error of its own and as an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: `type` decides how it is kept, `state` ones are read at each scrape and hold nothing."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram", "state"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_CONTROLLER = ("controller",)
+_QUEUE = ("name", "controller")
+_INFORMER = ("kind", "scope")
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition(
+        "controller_runtime_reconcile_total",
+        "counter",
+        "Reconciles by how they ended: success, error, requeue, requeue_after.",
+        (*_CONTROLLER, "result"),
+    ),
+    Definition(
+        "controller_runtime_reconcile_errors_total",
+        "counter",
+        "Reconciles that failed, terminal ones included.",
+        _CONTROLLER,
+    ),
+    Definition(
+        "controller_runtime_terminal_reconcile_errors_total",
+        "counter",
+        "Reconciles that failed and are not retried until the object changes.",
+        _CONTROLLER,
+    ),
+    Definition(
+        "controller_runtime_reconcile_panics_total",
+        "counter",
+        "Reconciles that raised an exception nobody foresaw.",
+        _CONTROLLER,
+    ),
+    Definition(
+        "controller_runtime_reconcile_timeouts_total",
+        "counter",
+        "Reconciles that were cancelled because they took longer than allowed.",
+        _CONTROLLER,
+    ),
+    Definition(
+        "controller_runtime_reconcile_time_seconds",
+        "histogram",
+        "Seconds a reconcile took.",
+        _CONTROLLER,
+        RECONCILE_BUCKETS,
+    ),
+    Definition("controller_runtime_active_workers", "gauge", "Reconciles running now.", _CONTROLLER),
+    Definition(
+        "controller_runtime_max_concurrent_reconciles", "gauge", "Reconciles that may run at once.", _CONTROLLER
+    ),
+    Definition("workqueue_depth", "gauge", "Keys waiting to be worked on now.", _QUEUE),
+    Definition("workqueue_adds_total", "counter", "Keys added to the queue.", _QUEUE),
+    Definition("workqueue_retries_total", "counter", "Keys put back with a backoff after a failure.", _QUEUE),
+    Definition(
+        "workqueue_queue_duration_seconds", "histogram", "Seconds a key waited for a worker.", _QUEUE, QUEUE_BUCKETS
+    ),
+    Definition("workqueue_work_duration_seconds", "histogram", "Seconds a worker had a key.", _QUEUE, QUEUE_BUCKETS),
+    Definition("workqueue_unfinished_work_seconds", "state", "Seconds of the work that is under way, summed.", _QUEUE),
+    Definition(
+        "workqueue_longest_running_processor_seconds",
+        "state",
+        "Seconds the worker that has its key the longest has had it.",
+        _QUEUE,
+    ),
+    Definition(
+        "rest_client_requests_total",
+        "counter",
+        "Requests to the API server by status code (<error> where no answer came), method and host.",
+        ("code", "method", "host"),
+    ),
+    Definition("leader_election_master_status", "gauge", "1 while this process leads, else 0.", ("name",)),
+    Definition(
+        "aimctrl_reconcile_set_aside_total",
+        "counter",
+        "Objects set aside because their stored form fits no model.",
+        _CONTROLLER,
+    ),
+    Definition(
+        "aimctrl_reconcile_stale_total",
+        "counter",
+        "Reconciles that went on although the cache had not shown their own last writes in time.",
+        _CONTROLLER,
+    ),
+    Definition(
+        "aimctrl_events_total",
+        "counter",
+        "Kubernetes events by what became of them: sent, dropped, failed.",
+        ("outcome",),
+    ),
+    Definition(
+        "aimctrl_informer_last_contact_seconds",
+        "state",
+        "Seconds since the API server last said anything on the watch of a kind.",
+        _INFORMER,
+    ),
+    Definition("aimctrl_informer_synced", "state", "1 while the cache of a kind can be relied on, else 0.", _INFORMER),
+    Definition("aimctrl_informer_objects", "state", "Objects in the cache of a kind.", _INFORMER),
+    Definition("aimctrl_informer_relists_total", "state", "Times the whole collection was listed.", _INFORMER),
+    Definition("aimctrl_informer_failures_total", "state", "Lists and watches that failed.", _INFORMER),
+    Definition("aimctrl_informer_broken_lines_total", "state", "Lines of a watch that could not be read.", _INFORMER),
+)
+
+_BY_NAME = {d.name: d for d in DEFINITIONS}
+
+_OF_A_WATCH: dict[str, Callable[[Freshness], float]] = {
+    "aimctrl_informer_last_contact_seconds": lambda watch: watch.seconds,
+    "aimctrl_informer_synced": lambda watch: watch.synced,
+    "aimctrl_informer_objects": lambda watch: watch.objects,
+    "aimctrl_informer_relists_total": lambda watch: watch.relists,
+    "aimctrl_informer_failures_total": lambda watch: watch.failures,
+    "aimctrl_informer_broken_lines_total": lambda watch: watch.broken_lines,
+}
+
+
+class QueueMetrics:
+    """What a workqueue reports (the `QueueMetrics` protocol of runtime/workqueue.py); durations are seconds."""
+
+    def __init__(self, metrics: "Metrics", name: str, running: Callable[[], Iterable[float]]) -> None:
+        labels = (name, name)
+        self.running = running
+        self._depth = metrics.gauge("workqueue_depth").labels(*labels)
+        self._adds = metrics.counter("workqueue_adds_total").labels(*labels)
+        self._retries = metrics.counter("workqueue_retries_total").labels(*labels)
+        self._waited = metrics.histogram("workqueue_queue_duration_seconds").labels(*labels)
+        self._worked = metrics.histogram("workqueue_work_duration_seconds").labels(*labels)
+
+    def added(self, depth: int) -> None:
+        """A key became ready; that many wait now."""
+        self._adds.inc()
+        self._depth.set(depth)
+
+    def taken(self, waited: float, depth: int) -> None:
+        """A worker took a key that had waited that long."""
+        self._waited.observe(waited)
+        self._depth.set(depth)
+
+    def finished(self, worked: float) -> None:
+        """A worker gave a key back after that long."""
+        self._worked.observe(worked)
+
+    def retried(self) -> None:
+        """A key was put back with a backoff."""
+        self._retries.inc()
+
+
+class ControllerMetrics:
+    """What a controller reports."""
+
+    def __init__(self, metrics: "Metrics", name: str) -> None:
+        self._total = metrics.counter("controller_runtime_reconcile_total")
+        self._name = name
+        self._errors = metrics.counter("controller_runtime_reconcile_errors_total").labels(name)
+        self._terminal = metrics.counter("controller_runtime_terminal_reconcile_errors_total").labels(name)
+        self._panics = metrics.counter("controller_runtime_reconcile_panics_total").labels(name)
+        self._timeouts = metrics.counter("controller_runtime_reconcile_timeouts_total").labels(name)
+        self._seconds = metrics.histogram("controller_runtime_reconcile_time_seconds").labels(name)
+        self._active = metrics.gauge("controller_runtime_active_workers").labels(name)
+        self._allowed = metrics.gauge("controller_runtime_max_concurrent_reconciles").labels(name)
+        self._set_aside = metrics.counter("aimctrl_reconcile_set_aside_total").labels(name)
+        self._stale = metrics.counter("aimctrl_reconcile_stale_total").labels(name)
+
+    def allowed(self, workers: int) -> None:
+        """So many reconciles may run at once."""
+        self._allowed.set(workers)
+
+    def started(self) -> None:
+        """A reconcile begins."""
+        self._active.inc()
+
+    def finished(self, outcome: Outcome, seconds: float) -> None:
+        """The reconcile that began has ended."""
+        self._active.dec()
+        self._seconds.observe(seconds)
+        self._total.labels(self._name, "error" if outcome == "terminal" else outcome).inc()
+        if outcome in ("error", "terminal"):
+            self._errors.inc()
+        if outcome == "terminal":
+            self._terminal.inc()
+
+    def panicked(self) -> None:
+        """It raised what nobody foresaw; `finished` is told too."""
+        self._panics.inc()
+
+    def timed_out(self) -> None:
+        """It took longer than allowed; `finished` is told too."""
+        self._timeouts.inc()
+
+    def set_aside(self) -> None:
+        """The object fits no model and waits for its next change."""
+        self._set_aside.inc()
+
+    def stale(self) -> None:
+        """It went on without having seen its own last writes."""
+        self._stale.inc()
+
+
+class Metrics:
+    """All metrics of one manager on a registry of their own, so that two managers in one process do not mix."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry if registry is not None else CollectorRegistry()
+        self._kept = {d.name: _build(d, self.registry) for d in DEFINITIONS if d.type != "state"}
+        self._queues: dict[str, QueueMetrics] = {}
+        self.watches: Callable[[], Iterable[Freshness]] = tuple
+        self.registry.register(_States(self))
+        ProcessCollector(registry=self.registry)
+
+    def counter(self, name: str) -> Counter:
+        """The counter of that name in DEFINITIONS."""
+        metric = self._kept[name]
+        assert isinstance(metric, Counter)
+        return metric
+
+    def gauge(self, name: str) -> Gauge:
+        """The gauge of that name in DEFINITIONS."""
+        metric = self._kept[name]
+        assert isinstance(metric, Gauge)
+        return metric
+
+    def histogram(self, name: str) -> Histogram:
+        """The histogram of that name in DEFINITIONS."""
+        metric = self._kept[name]
+        assert isinstance(metric, Histogram)
+        return metric
+
+    def request(self, code: str, method: str, host: str) -> None:
+        """A request to the API server was answered, or failed to be (`code` is `<error>`)."""
+        self.counter("rest_client_requests_total").labels(code, method, host).inc()
+
+    def event(self, outcome: Literal["sent", "dropped", "failed"]) -> None:
+        """What became of one Kubernetes event."""
+        self.counter("aimctrl_events_total").labels(outcome).inc()
+
+    def leading(self, name: str, is_leader: Callable[[], bool]) -> None:
+        """Whether this process leads under the Lease of that name is asked at each scrape."""
+        self.gauge("leader_election_master_status").labels(name).set_function(is_leader)
+
+    def queue(self, name: str, running: Callable[[], Iterable[float]]) -> QueueMetrics:
+        """The metrics of the workqueue of that name; `running` tells how long each key under way has been."""
+        self._queues[name] = QueueMetrics(self, name, running)
+        return self._queues[name]
+
+    def controller(self, name: str) -> ControllerMetrics:
+        """The metrics of the controller of that name."""
+        return ControllerMetrics(self, name)
+
+    def queues(self) -> list[tuple[str, QueueMetrics]]:
+        """All queues so far, sorted by name."""
+        return sorted(self._queues.items())
+
+    def observe_watches(self, watches: Callable[[], Iterable[Freshness]]) -> None:
+        """`watches` is asked for all watches at each scrape."""
+        self.watches = watches
+
+    def exposition(self) -> bytes:
+        """Everything in the text format of `CONTENT_TYPE`, without the client library's `_created` series."""
+        return generate_latest(_WithoutCreated(self.registry))
+
+
+class _States(Collector):
+    """What is read at each scrape."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Metric]:
+        return [_family(d.name) for d in DEFINITIONS if d.type == "state"]
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._work()
+        yield from self._watches()
+
+    def _work(self) -> Iterator[Metric]:
+        unfinished = _family("workqueue_unfinished_work_seconds")
+        longest = _family("workqueue_longest_running_processor_seconds")
+        for name, queue in self._metrics.queues():
+            running = tuple(queue.running())
+            unfinished.add_metric((name, name), sum(running))
+            longest.add_metric((name, name), max(running, default=0.0))
+        yield unfinished
+        yield longest
+
+    def _watches(self) -> Iterator[Metric]:
+        watches = list(self._metrics.watches())
+        for name, value in _OF_A_WATCH.items():
+            family = _family(name)
+            for watch in watches:
+                family.add_metric((watch.kind, watch.scope), value(watch))
+            yield family
+
+
+class _WithoutCreated(Collector):
+    """A registry seen without `_created`: the library has but a process-wide switch for them, which is not ours."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._registry.collect():
+            if metric.type in ("counter", "histogram", "summary"):
+                metric.samples = [s for s in metric.samples if not s.name.endswith("_created")]
+            yield metric
+
+
+def _family(name: str) -> GaugeMetricFamily | CounterMetricFamily:
+    definition = _BY_NAME[name]
+    family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+    return family(name, definition.help, labels=definition.labels)
+
+
+def _build(definition: Definition, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    name, text, labels = definition.name, definition.help, definition.labels
+    if definition.type == "counter":
+        return Counter(name, text, labels, registry=registry)
+    if definition.type == "histogram":
+        return Histogram(name, text, labels, registry=registry, buckets=definition.buckets)
+    return Gauge(name, text, labels, registry=registry)

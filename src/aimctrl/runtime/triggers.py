@@ -1,0 +1,102 @@
+"""What makes a controller look at an object: predicates drop changes, mappers name the keys a change is about."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aimctrl.kube.kinds import Key, Kind
+from aimctrl.kube.meta import Meta
+from aimctrl.runtime.store import Change
+
+Predicate = Callable[[Change], bool]
+Mapper = Callable[[Change], Iterable[Key]]
+
+
+def any_change(change: Change) -> bool:
+    """Every change, resyncs too."""
+    del change
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Look at the keys that `map` names when an object of `kind` changes in a way that `predicate` lets through.
+
+    `reason` is for the log, `<kind> changed` where empty. `keep_managed_fields` is for children that are applied:
+    the applier sees in them which fields it owns.
+    """
+
+    kind: Kind[Any]
+    map: Mapper
+    predicate: Predicate = any_change
+    selector: str = ""
+    reason: str = ""
+    keep_managed_fields: bool = False
+
+    @property
+    def label(self) -> str:
+        """The reason given to the queue."""
+        return self.reason or f"{self.kind.name} changed"
+
+
+def owns(kind: Kind[Any], owner: Kind[Any], *, selector: str = "", controller_only: bool = True) -> Watch:
+    """Look at the `owner` of an object of `kind` whenever that object changes in any way."""
+    return Watch(
+        kind,
+        owner_of(owner, controller_only=controller_only),
+        selector=selector,
+        reason=f"{kind.name} owned",
+        keep_managed_fields=True,
+    )
+
+
+def owner_of(owner: Kind[Any], *, controller_only: bool = True) -> Mapper:
+    """The owners of kind `owner`: that of the controller reference, or of every reference; old and new ones alike.
+
+    An owner's version is not compared: a reference outlives the version it was written with.
+    """
+
+    def owners(meta: Meta) -> Iterable[Key]:
+        for ref in meta.owner_references:
+            of_kind = ref.kind == owner.name and ref.api_version.rpartition("/")[0] == owner.group
+            if of_kind and (ref.controller or not controller_only):
+                yield Key(meta.namespace if owner.namespaced else "", ref.name)
+
+    return to(owners)
+
+
+def to(keys: Callable[[Meta], Iterable[Key]]) -> Mapper:
+    """The keys that `keys` reads from the metadata before and after the change: who was left hears of it too."""
+
+    def mapper(change: Change) -> Iterable[Key]:
+        metas = (change.old_meta, change.new_meta) if change.old is not change.new else (change.new_meta,)
+        return sorted({key for meta in metas if meta is not None for key in keys(meta)})
+
+    return mapper
+
+
+def came_or_went(change: Change) -> bool:
+    """The object is new or gone, or another one took its name."""
+    old, new = change.old, change.new
+    return old is None or new is None or old.uid != new.uid
+
+
+def spec_changed(change: Change) -> bool:
+    """Whether there is something to do: all but changes of status, managed fields and resource version alone.
+
+    Lets through what comes and goes, resyncs (a look at everything is what they are for), and changes of generation,
+    labels, annotations, finalizers, owner references or deletion. Kinds without a generation (ConfigMap, Secret, Node)
+    pass at every change.
+    """
+    old, new = change.old, change.new
+    if old is None or new is None or old is new or old.uid != new.uid:
+        return True
+    if old.generation != new.generation or not new.generation:
+        return True
+    return _steered_by(change.old_meta) != _steered_by(change.new_meta)
+
+
+def _steered_by(meta: Meta | None) -> tuple[Any, ...]:
+    if meta is None:
+        return ()
+    return (meta.labels, meta.annotations, meta.finalizers, meta.owner_references, meta.deletion_timestamp)

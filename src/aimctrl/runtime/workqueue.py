@@ -1,0 +1,360 @@
+"""A queue of keys to reconcile: each key once, urgent ones first, failing ones later.
+
+A key is in one place at a time, and moves like this:
+
+    add ──────────────► ready ──── get ───► running ── done ──► gone
+     │ after > 0          ▲                   │ an add meanwhile
+     └──────► delayed ────┘◄── done ── dirty ◄┘
+                          park: a ready key waits until it is unparked
+
+The rules are client-go's (https://pkg.go.dev/k8s.io/client-go/util/workqueue): a key is never handed to two workers,
+adds of a waiting key are one hand-out, an add of a running key is one more hand-out after it. On top of them: levels
+of priority, reasons to log, and parking. One event loop, no locks; time is the loop's.
+"""
+
+import asyncio
+import random
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from aimctrl.kube.kinds import Key
+
+REASONS_KEPT = 8
+"""Distinct reasons remembered for a waiting key; what comes on top is counted."""
+
+LOWEST_TURN = 16
+"""Every that many hand-outs one goes to the lowest level that waits, so that no level starves."""
+
+
+class Priority(IntEnum):
+    """Who goes first; within a level it is first come, first served."""
+
+    USER = 100
+    CHILD = 50
+    RETRY = 40
+    INITIAL = -100
+    RESYNC = -200
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Pauses in seconds that double from `base` to `limit`, each drawn from its upper half.
+
+    The jitter spreads what failed together; the lower half is kept so that a pause never vanishes.
+    """
+
+    base: float
+    limit: float
+
+    def pause(self, failures: int) -> float:
+        """The pause after that many failures in a row, 1 being the first."""
+        whole = min(self.limit, self.base * 2.0 ** min(failures - 1, 60))
+        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+
+
+RETRY = Backoff(0.2, 300.0)
+MENDABLE = Backoff(15.0, 900.0)
+"""For what somebody has to mend first and no watch would tell of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A key handed out: why it was queued (sorted, at most 8 and a `+n`), and its failures in a row."""
+
+    key: Key
+    priority: Priority
+    reasons: tuple[str, ...] = ()
+    failures: int = 0
+
+
+class QueueMetrics(Protocol):
+    """What a queue tells of itself; seconds are the loop's."""
+
+    def added(self, depth: int) -> None:
+        """A key became ready; that many wait now."""
+
+    def taken(self, waited: float, depth: int) -> None:
+        """A key was handed out after waiting that long."""
+
+    def finished(self, worked: float) -> None:
+        """A key is done."""
+
+    def retried(self) -> None:
+        """A key was put back with a backoff."""
+
+
+class NoQueueMetrics:
+    """Tells nobody."""
+
+    def added(self, depth: int) -> None: ...
+
+    def taken(self, waited: float, depth: int) -> None: ...
+
+    def finished(self, worked: float) -> None: ...
+
+    def retried(self) -> None: ...
+
+
+class TokenBucket:
+    """`rate` tokens a second, at most `burst` saved up; taking more than there are means waiting."""
+
+    __slots__ = ("_burst", "_full_at", "_rate")
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._full_at = float("-inf")
+
+    def reserve(self, now: float) -> float:
+        """Take a token; the seconds until it is there."""
+        self._full_at = max(self._full_at, now) + 1 / self._rate
+        return max(0.0, self._full_at - now - self._burst / self._rate)
+
+    def allow(self, now: float) -> bool:
+        """Take a token if there is one."""
+        if max(self._full_at, now) + 1 / self._rate - now > self._burst / self._rate + 1e-9:
+            return False
+        self.reserve(now)
+        return True
+
+
+class _Slot:
+    """What the queue knows of one key while it knows it."""
+
+    __slots__ = ("due", "level", "more", "parked", "priority", "ready", "reasons", "running_since", "since", "timer")
+
+    def __init__(self) -> None:
+        self.priority = Priority.RESYNC
+        self.reasons: set[str] = set()
+        self.more = 0
+        self.ready = False
+        self.since = 0.0
+        self.level: Priority | None = None  # the level it waits in, where a worker can take it
+        self.parked = False
+        self.running_since: float | None = None
+        self.due = 0.0
+        self.timer: asyncio.TimerHandle | None = None
+
+    def explain(self, reason: str) -> None:
+        if not reason or reason in self.reasons:
+            return
+        if len(self.reasons) < REASONS_KEPT:
+            self.reasons.add(reason)
+        else:
+            self.more += 1
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        more = (f"+{self.more}",) if self.more else ()
+        return (*sorted(self.reasons), *more)
+
+    @property
+    def idle(self) -> bool:
+        return not (self.ready or self.parked or self.timer) and self.running_since is None
+
+
+class WorkQueue:
+    """The queue of one controller. Retries share a bucket of 10 a second (burst 100), whatever their own pauses."""
+
+    def __init__(self) -> None:
+        self.metrics: QueueMetrics = NoQueueMetrics()
+        self._slots: dict[Key, _Slot] = {}
+        self._levels: dict[Priority, OrderedDict[Key, None]] = {
+            level: OrderedDict() for level in sorted(Priority, reverse=True)
+        }
+        self._failures: dict[Key, int] = {}
+        self._retries = TokenBucket(10.0, 100)
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._turn = 0
+        self._running = 0
+        self._closed = False
+        self._drained = asyncio.Event()
+
+    @property
+    def depth(self) -> int:
+        """How many keys a worker could take now."""
+        return sum(map(len, self._levels.values()))
+
+    @property
+    def running(self) -> int:
+        """How many keys are handed out and not done."""
+        return self._running
+
+    def running_for(self) -> tuple[float, ...]:
+        """For each running key, the seconds since it was handed out, the longest first."""
+        now = asyncio.get_running_loop().time()
+        since = [slot.running_since for slot in self._slots.values() if slot.running_since is not None]
+        return tuple(sorted((now - began for began in since), reverse=True))
+
+    def failures(self, key: Key) -> int:
+        """The key's failures in a row."""
+        return self._failures.get(key, 0)
+
+    def add(self, key: Key, *, priority: Priority = Priority.USER, reason: str = "", after: float = 0.0) -> None:
+        """Queue the key, now or in `after` seconds.
+
+        Of several adds the earliest and the most urgent count, and all their reasons.
+        """
+        if self._closed:
+            return
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = _Slot()
+        slot.priority = max(slot.priority, priority)
+        slot.explain(reason)
+        if after <= 0:
+            self._make_ready(key, slot)
+        elif not slot.ready:
+            self._delay(key, slot, after)
+        else:
+            self._place(key, slot)
+
+    def retry(self, key: Key, *, backoff: Backoff = RETRY, reason: str = "retry", at_least: float = 0.0) -> float:
+        """Count a failure and queue the key after its pause, at least `at_least` seconds; the pause in seconds."""
+        if self._closed:
+            return 0.0
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        total = self._retries.reserve(asyncio.get_running_loop().time())
+        pause = max(backoff.pause(failures), total, at_least)
+        self.metrics.retried()
+        self.add(key, priority=Priority.RETRY, reason=reason, after=pause)
+        return pause
+
+    def forget(self, key: Key) -> None:
+        """The key is well: its next failure counts as the first."""
+        self._failures.pop(key, None)
+
+    def park(self, key: Key) -> None:
+        """Hand the key to nobody until `unpark`, whatever is added."""
+        if self._closed:
+            return
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = _Slot()
+        slot.parked = True
+        self._place(key, slot)
+
+    def unpark(self, key: Key) -> None:
+        """Let a parked key go on."""
+        slot = self._slots.get(key)
+        if slot is not None and slot.parked:
+            slot.parked = False
+            self._place(key, slot)
+            self._drop_if_idle(key, slot)
+
+    async def get(self) -> Item | None:
+        """The next key, which is `done` by the caller; None once the queue is shut down.
+
+        Cancelling takes nothing out of the queue.
+        """
+        while not self._closed:
+            item = self._take()
+            if item is not None:
+                return item
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if not waiter.cancelled():  # woken and cancelled at once: the wake-up is somebody else's
+                    self._wake()
+                raise
+        return None
+
+    def done(self, key: Key) -> None:
+        """Give back a key that `get` handed out; it is ready again if it was added meanwhile."""
+        slot = self._slots[key]
+        now = asyncio.get_running_loop().time()
+        self.metrics.finished(now - (slot.running_since or now))
+        slot.running_since = None
+        self._running -= 1
+        if slot.ready:
+            slot.since = now
+        self._place(key, slot)
+        self._drop_if_idle(key, slot)
+        if self._closed and not self._running:
+            self._drained.set()
+
+    def shutdown(self) -> None:
+        """Hand out nothing more: what waits is dropped, every `get` answers None."""
+        self._closed = True
+        for slot in self._slots.values():
+            if slot.timer is not None:
+                slot.timer.cancel()
+                slot.timer = None
+            slot.ready, slot.level = False, None
+        for level in self._levels.values():
+            level.clear()
+        while self._waiters:
+            self._wake()
+        if not self._running:
+            self._drained.set()
+
+    async def drained(self) -> None:
+        """Wait until the queue is shut down and every key handed out is done."""
+        await self._drained.wait()
+
+    def _make_ready(self, key: Key, slot: _Slot) -> None:
+        if slot.timer is not None:
+            slot.timer.cancel()
+            slot.timer = None
+        if not slot.ready:
+            slot.ready = True
+            slot.since = asyncio.get_running_loop().time()
+        self._place(key, slot)
+
+    def _delay(self, key: Key, slot: _Slot, after: float) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + after
+        if slot.timer is not None:
+            if slot.due <= due:
+                return
+            slot.timer.cancel()
+        slot.due = due
+        slot.timer = loop.call_at(due, self._make_ready, key, slot)
+
+    def _place(self, key: Key, slot: _Slot) -> None:
+        """Put the key into the level it belongs to now, or into none."""
+        waits = slot.ready and not slot.parked and slot.running_since is None and not self._closed
+        level = slot.priority if waits else None
+        if level is slot.level:
+            return
+        newly = slot.level is None
+        if slot.level is not None:
+            del self._levels[slot.level][key]
+        slot.level = level
+        if level is not None:
+            self._levels[level][key] = None
+            if newly:
+                self.metrics.added(self.depth)
+                self._wake()
+
+    def _drop_if_idle(self, key: Key, slot: _Slot) -> None:
+        if slot.idle:
+            del self._slots[key]
+
+    def _take(self) -> Item | None:
+        filled = [level for level, keys in self._levels.items() if keys]
+        if not filled:
+            return None
+        self._turn = (self._turn + 1) % LOWEST_TURN
+        level = filled[0] if self._turn else filled[-1]
+        key, _ = self._levels[level].popitem(last=False)
+        slot = self._slots[key]
+        item = Item(key, slot.priority, slot.explained, self.failures(key))
+        now = asyncio.get_running_loop().time()
+        self.metrics.taken(now - slot.since, self.depth)
+        slot.running_since = now
+        slot.level, slot.ready, slot.priority = None, False, Priority.RESYNC
+        slot.reasons, slot.more = set(), 0
+        self._running += 1
+        return item
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return

@@ -108,7 +108,7 @@ class Transport:
             async with aclosing(_pieces(response, call)) as pieces:
                 yield pieces
         finally:
-            response.close()
+            _hang_up(response)
 
     async def _open(self, call: Call) -> aiohttp.ClientResponse:
         try:
@@ -222,3 +222,11 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = (error.answer.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
     return asked + _jitter(state)
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Drop the connection at once: to close it is to wait for a TLS farewell that nobody awaits."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()

@@ -272,7 +272,9 @@ JSON = st.recursive(
 
 @given(
     before=st.dictionaries(NAMES.filter(lambda name: name != "metadata"), JSON, max_size=3),
-    inner=st.dictionaries(st.sampled_from(["annotations", "finalizers", "x"]), JSON, max_size=2),
+    inner=st.fixed_dictionaries(
+        {}, optional={"annotations": st.dictionaries(NAMES, st.text()), "finalizers": st.lists(st.text(), max_size=2)}
+    ),
     first=st.booleans(),
     after=st.dictionaries(st.sampled_from(["spec", "status"]), JSON),
 )

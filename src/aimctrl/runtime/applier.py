@@ -3,22 +3,19 @@
 What exists without one of the owner references a child is to have is somebody else's, and is left alone.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.kube.meta import Meta
 from aimctrl.runtime import diff
 from aimctrl.runtime.caches import reliable
+from aimctrl.runtime.children import Live, check_ours, patch_body, refusal_of, would_keep
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import (
     AlreadyExistsError,
-    ApiError,
     ConflictError,
     ControllerError,
-    ForbiddenError,
     InvalidError,
     MendableError,
     NotFoundError,
@@ -26,24 +23,13 @@ from aimctrl.runtime.errors import (
     UnauthorizedError,
 )
 from aimctrl.runtime.events import EventRecorder
+from aimctrl.runtime.foresight import Step, foresee
 from aimctrl.runtime.index import decode_meta
 from aimctrl.runtime.informer import Informers
 from aimctrl.runtime.memo import Memo, fingerprint
 from aimctrl.runtime.plan import Child, Note, Plan, Refusal, Removal, Target
 
 log = structlog.get_logger(__name__)
-
-
-class NameConflictError(MendableError):
-    """An object of the child's name exists and belongs to somebody else."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Live:
-    """A child as it is in the cluster."""
-
-    raw: bytes
-    meta: Meta
 
 
 class Applier:
@@ -72,7 +58,7 @@ class Applier:
             except (TransientError, UnauthorizedError) as error:  # our credentials are not the child's fault
                 failures.append(error)
             except MendableError as error:
-                refusals.append(_refusal(child, error))
+                refusals.append(refusal_of(child, error))
         for removal in plan.removals:
             try:
                 await self._remove(plan.target, removal)
@@ -96,6 +82,14 @@ class Applier:
             return
         for note in plan.notes:
             self._recorder.note(plan.target, note)
+
+    async def foresee(self, plan: Plan) -> tuple[Step, ...]:
+        """What `carry_out` would do about the plan's children and removals, in this order; nothing is written.
+
+        What only a write can show (quotas, webhooks, the rights of whoever carries the plan out) is not foreseen.
+        Raises TransientError where the API server does not answer.
+        """
+        return await foresee(self._client, plan, self._field_manager)
 
     async def _write_status(self, target: Target, status: diff.Json) -> bool:
         """Whether the object is still there.
@@ -132,13 +126,13 @@ class Applier:
         manager = child.manager or self._field_manager
         live = self._cached(child.kind, child.key) or await self._fetch(child)
         if live is not None:
-            _check_ours(child, live.meta)
+            check_ours(child, live.meta)
         elif child.uid:
             raise TransientError(f"{child.kind.name} {child.key} is gone since it was looked at")
         manifest = diff.plain(child.manifest)
         subject = (child.kind.resource, child.key, manager)
         if live is not None and (
-            self._memo.knows(subject, manifest, live.meta) or _has_all(live.raw, manifest, manager)
+            self._memo.knows(subject, manifest, live.meta) or would_keep(live.raw, manifest, manager)
         ):
             return None
         body = manifest if live is None else _pinned(manifest, live.meta.uid)
@@ -161,12 +155,12 @@ class Applier:
                 return child.created
         if live is None:
             raise TransientError(f"{child.kind.name} {child.key} was there and is gone")
-        _check_ours(child, live.meta)
+        check_ours(child, live.meta)
         return None
 
     async def _amend(self, child: Child) -> Note | None:
         live = self._cached(child.kind, child.key)
-        body = {k: v for k, v in diff.plain(child.manifest).items() if k not in {"apiVersion", "kind"}}
+        body = patch_body(child)
         if live is not None and diff.patched_already(diff.decode(live.raw), body):
             return None
         if child.uid:
@@ -194,12 +188,12 @@ class Applier:
         if removal.note is not None:
             self._recorder.note(target, removal.note)
 
-    def _cached(self, kind: Kind[Any], key: Key) -> _Live | None:
+    def _cached(self, kind: Kind[Any], key: Key) -> Live | None:
         informer = reliable(self._informers, kind, key.namespace)
         entry = None if informer is None else informer.lister.entry(key)
-        return None if entry is None else _Live(entry.raw, entry.meta())
+        return None if entry is None else Live(entry.raw, entry.meta())
 
-    async def _fetch(self, child: Child) -> _Live | None:
+    async def _fetch(self, child: Child) -> Live | None:
         """The child as the API server has it.
 
         Raises NotFoundError where the kind itself is not there.
@@ -210,7 +204,7 @@ class Applier:
             if not error.answer.details.get("name"):
                 raise
             return None
-        return _Live(raw, decode_meta(raw))
+        return Live(raw, decode_meta(raw))
 
 
 class _NoNamesake:
@@ -224,65 +218,9 @@ class _NoNamesake:
             raise TransientError("another object has taken the name") from error
 
 
-def _has_all(raw: bytes, manifest: diff.Json, manager: str) -> bool:
-    """Whether applying the manifest would neither set nor take away anything."""
-    live = diff.decode(raw)
-    mine = diff.applied_fields(live, manager)
-    return mine is not None and diff.within(mine, manifest) and diff.covers(live, manifest)
-
-
 def _pinned(manifest: diff.Json, uid: str) -> dict[str, Any]:
     """The manifest for the object of that uid and no other."""
     return {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
-
-
-def _check_ours(child: Child, live: Meta) -> None:
-    """Raise unless the live object may be touched.
-
-    A child pinned by uid was looked at by whoever made the plan; otherwise an owner reference has to match. What a
-    namesake of the owner left behind is about to be collected, so that is waited for.
-    """
-    told = f"{child.kind.name} {child.key}"
-    if child.uid and child.uid != live.uid:
-        raise TransientError(f"{told} is not the one that was looked at")
-    wanted = child.manifest["metadata"].get("ownerReferences", ())
-    if wanted and not child.uid and not any(live.owned_by(ref["uid"]) for ref in wanted):
-        names = {(ref["kind"], ref["name"]) for ref in wanted}
-        if any((ref.kind, ref.name) in names for ref in live.owner_references):
-            raise TransientError(f"{told} belongs to a former owner of the same name and is not collected yet")
-        raise NameConflictError(f"{told} exists and belongs to somebody else")
-    if live.deletion_timestamp is not None:
-        raise TransientError(f"{told} is being deleted")
-
-
-def _refusal(child: Child, error: MendableError) -> Refusal:
-    reason = _reason(error)
-    if reason == "KindMissing":
-        return Refusal(child, reason, f"the API server does not know {child.kind.resource} of {child.kind.api_version}")
-    message = error.answer.message if isinstance(error, ApiError) else ""
-    return Refusal(child, reason, message or str(error))
-
-
-def _reason(error: MendableError) -> str:
-    match error:
-        case NameConflictError():
-            return "NameConflict"
-        case ForbiddenError() if _terminating(error):
-            return "NamespaceTerminating"
-        case ForbiddenError():
-            return "Forbidden"
-        case NotFoundError():
-            return "NamespaceMissing" if error.answer.details.get("kind") == "namespaces" else "KindMissing"
-        case InvalidError():
-            return "Invalid"
-        case _:
-            return "Refused"
-
-
-def _terminating(error: ForbiddenError) -> bool:
-    causes = error.answer.details.get("causes") or ()
-    named = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
-    return named or "because it is being terminated" in error.answer.message
 
 
 def _raise_first(errors: list[ControllerError]) -> None:

@@ -91,7 +91,11 @@ class Client:
         self.field_manager = field_manager
         self.fence: Callable[[], bool] | None = None
         self._transport = Transport(
-            connection, metrics=metrics or NoRequestMetrics(), timeout=timeout, may_write=self._may_write
+            connection,
+            sender=field_manager,
+            metrics=metrics or NoRequestMetrics(),
+            timeout=timeout,
+            may_write=self._may_write,
         )
 
     async def __aenter__(self) -> Self:

@@ -11,6 +11,7 @@ import structlog
 
 from aimctrl.runtime.applier import Applier
 from aimctrl.runtime.errors import MendableError
+from aimctrl.runtime.foresight import Foresight
 from aimctrl.runtime.plan import Plan, Refusal
 from aimctrl.runtime.request import Request, Result
 
@@ -66,4 +67,26 @@ class PlanReconciler(ABC, Generic[Observed]):
             log.warning("child refused", child=told, reason=refusal.reason, error=refusal.message)
         plan = self.decide(self.refused(observed, refusals))
         await self.applier.conclude(plan)
-        return Result(REFUSED_PAUSE if plan.requeue_after is None else min(plan.requeue_after, REFUSED_PAUSE))
+        return Result(_again(plan))
+
+    async def foresee(self, request: Request) -> Foresight[Observed] | None:
+        """What `reconcile` would do now, without reserving or writing anything; None where the object is gone.
+
+        Raises TransientError where the API server does not answer.
+        """
+        observed = await self.observe(request)
+        if observed is None:
+            return None
+        plan = self.decide(observed)
+        steps = await self.applier.foresee(plan)
+        refusals = tuple(step.refusal for step in steps if step.refusal is not None)
+        if not refusals:
+            return Foresight(observed, plan, steps, plan.requeue_after)
+        observed = self.refused(observed, refusals)
+        plan = self.decide(observed)
+        return Foresight(observed, plan, steps, _again(plan))
+
+
+def _again(plan: Plan) -> float:
+    """Seconds until a plan whose children were refused is looked at again."""
+    return REFUSED_PAUSE if plan.requeue_after is None else min(plan.requeue_after, REFUSED_PAUSE)

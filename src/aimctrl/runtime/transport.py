@@ -13,6 +13,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 from yarl import URL
 
+from aimctrl import __version__
 from aimctrl.runtime.answers import Call, refusal, silence
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.errors import ApiError, ConnectionFailedError, NotLeaderError, ServerError, ThrottledError
@@ -42,12 +43,22 @@ class NoRequestMetrics:
 
 
 class Transport:
-    """Sends Calls over one Connection; `timeout` is in seconds, for a whole call and for the start of a stream."""
+    """Sends Calls over one Connection; `timeout` is in seconds, for a whole call and for the start of a stream.
+
+    `sender` is who the API server's log says it was, beside this package.
+    """
 
     def __init__(
-        self, connection: Connection, *, metrics: RequestMetrics, timeout: float, may_write: Callable[[], bool]
+        self,
+        connection: Connection,
+        *,
+        sender: str,
+        metrics: RequestMetrics,
+        timeout: float,
+        may_write: Callable[[], bool],
     ) -> None:
         self._connection = connection
+        self._sender = f"{sender} aimctrl/{__version__}"
         self._metrics = metrics
         self._timeout = timeout
         self._may_write = may_write
@@ -175,7 +186,11 @@ class Transport:
     def _session(self, limit: int) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=60, ssl=self._connection.ssl or True)
         return aiohttp.ClientSession(
-            connector=connector, read_bufsize=_READ_BUFFER, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+            connector=connector,
+            headers={"User-Agent": self._sender},
+            read_bufsize=_READ_BUFFER,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from aimctrl import __version__
 from aimctrl.kube.core import PODS
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime import errors
@@ -209,3 +210,12 @@ async def test_requests_are_counted_by_code_and_method():
 async def test_a_client_that_was_not_entered_says_how_to():
     with pytest.raises(RuntimeError, match="async with"):
         await Client(Connection("http://127.0.0.1:1")).get(WIDGETS, KEY)
+
+
+async def test_the_servers_log_can_tell_who_asked():
+    async def who(request):
+        return answer(body={"metadata": META, "agent": request.headers["User-Agent"]})
+
+    async with serving(who) as (client, _):
+        told = msgspec.json.decode(await client.get(WIDGETS, KEY))["agent"]
+        assert told == f"{client.field_manager} aimctrl/{__version__}"

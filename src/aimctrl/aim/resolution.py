@@ -15,6 +15,9 @@ from aimctrl.runtime.lister import Availability, Unavailable
 
 T_co = TypeVar("T_co", bound=Resource, covariant=True)
 
+LOOK_AGAIN = 30.0
+"""Seconds until what is Unreachable is looked up again."""
+
 
 class Lookup(Protocol[T_co]):
     """The part of a Lister that resolution needs."""

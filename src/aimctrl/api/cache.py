@@ -99,6 +99,15 @@ class ModelCacheSpec(Model):
     """The runtime config with storage defaults; the one named default where unset."""
 
 
+class DownloadRecord(Attempts):
+    """The latest download, so that its failures count where its Job is gone, and only while its inputs are the same."""
+
+    inputs_hash: str = ""
+    """A hash of everything that the download depends on."""
+    job_uid: str | None = Field(default=None, validation_alias="jobUID", serialization_alias="jobUID")
+    """The uid of the Job that failed last."""
+
+
 class ModelCacheStatus(Status):
     """The observed state of a model cache."""
 
@@ -112,7 +121,7 @@ class ModelCacheStatus(Status):
         default=None, validation_alias="persistentVolumeClaimUID", serialization_alias="persistentVolumeClaimUID"
     )
     """The uid of that PersistentVolumeClaim; another one of its name is empty."""
-    download: Attempts | None = None
+    download: DownloadRecord | None = None
     """Failed downloads in a row, and when the next one starts."""
 
 

@@ -99,9 +99,9 @@ class RuntimeConfigSpec(Model):
     template_selection: TemplateSelection | None = None
     """What is done where several templates fit a service; the operator's default where unset."""
     env: EnvVars = ()
-    """Environment variables for the containers of services."""
+    """Environment variables for the containers of services and of downloads."""
     service_account_name: Annotated[str | None, hints.OBJECT_NAME] = None
-    """The service account of discovery jobs and services that name none."""
+    """The service account of downloads, and of discovery jobs and services that name none."""
     image_pull_secrets: PullSecrets = ()
     """Secrets for pulling images, added to those that the objects name."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aimctrl.aim.gpu_names import normalise
 from aimctrl.kube.names import canonical_json, short_hash
 
 
@@ -24,6 +25,18 @@ class DiscoveryInputs:
     env: tuple[Mapping[str, Any], ...] = ()
     pull_secrets: tuple[str, ...] = ()
     service_account: str = ""
+
+    @property
+    def profile_env(self) -> tuple[Mapping[str, str], ...]:
+        """What tells a container of the image, in discovery and when it serves, which profile is meant."""
+        chosen = {
+            "AIM_METRIC": self.metric,
+            "AIM_PRECISION": self.precision,
+            "AIM_GPU_MODEL": normalise(self.gpu_model or ""),
+            "AIM_GPU_COUNT": str(self.gpu_count or ""),
+            "AIM_PROFILE_ID": self.profile_id,
+        }
+        return tuple({"name": name, "value": str(value)} for name, value in chosen.items() if value)
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aimctrl.aim.discovery.inputs import DiscoveryInputs
-from aimctrl.aim.gpu_names import normalise
 from aimctrl.aim.merging import merge_env
 from aimctrl.aim.naming import COMPONENT, MANAGED_BY, MANAGER, TEMPLATE
 from aimctrl.kube.core import JOBS
@@ -95,12 +94,6 @@ def _pod(inputs: DiscoveryInputs) -> dict[str, Any]:
 
 def _env(inputs: DiscoveryInputs) -> list[Mapping[str, Any]]:
     quiet = {"AIM_LOG_LEVEL": "CRITICAL", "AIM_LOG_LEVEL_ROOT": "CRITICAL"}
-    chosen = {
-        "AIM_METRIC": inputs.metric,
-        "AIM_PRECISION": inputs.precision,
-        "AIM_GPU_MODEL": normalise(inputs.gpu_model or ""),
-        "AIM_GPU_COUNT": str(inputs.gpu_count or ""),
-        "AIM_PROFILE_ID": inputs.profile_id,
-    }
-    given = [{"name": name, "value": value} for name, value in chosen.items() if value]
-    return list(merge_env(given, inputs.env, [{"name": name, "value": value} for name, value in quiet.items()]))
+    return list(
+        merge_env(inputs.profile_env, inputs.env, [{"name": name, "value": value} for name, value in quiet.items()])
+    )

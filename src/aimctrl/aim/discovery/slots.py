@@ -19,11 +19,22 @@ from aimctrl.runtime.store import Change
 
 
 class Waiter(NamedTuple):
-    """A template that may want a slot; they are served in the order of these fields."""
+    """A template that may want a slot; they are served in the order of these fields.
+
+    Kind and key say who it is: one that was created anew takes the place of the one before.
+    """
 
     created: datetime
     kind: str
     key: Key
+
+    @property
+    def who(self) -> "Who":
+        """Which template it is."""
+        return (self.kind, self.key)
+
+
+Who = tuple[str, Key]
 
 
 class SlotLedger:
@@ -34,8 +45,8 @@ class SlotLedger:
         self._wake = wake
         self._jobs: set[Key] = set()
         self._reserved: dict[Key, Waiter] = {}
-        self._waiting: set[Waiter] = set()
-        self._woken: set[Waiter] = set()
+        self._waiting: dict[Who, Waiter] = {}
+        self._woken: set[Who] = set()
 
     @property
     def taken(self) -> int:
@@ -50,7 +61,7 @@ class SlotLedger:
     @property
     def waiting(self) -> tuple[Waiter, ...]:
         """Who waits, the oldest first."""
-        return tuple(sorted(self._waiting))
+        return tuple(sorted(self._waiting.values()))
 
     def free_for(self, waiter: Waiter, job: Key) -> bool:
         """Whether the waiter may create `job` now: a slot is left once all older waiters had theirs.
@@ -60,13 +71,14 @@ class SlotLedger:
         if job in self._jobs or job in self._reserved:
             return True
         free = self.free
-        return free > 0 and free > sum(other < waiter for other in self._waiting)
+        return free > 0 and free > sum(other < waiter for who, other in self._waiting.items() if who != waiter.who)
 
     def reserve(self, waiter: Waiter, job: Key) -> None:
         """Take a slot for a Job about to be created, until the informer shows it. Call right after `free_for`."""
         self._leave(waiter)
         if job not in self._jobs:
             self._reserved[job] = waiter
+        self._call()
 
     def release(self, job: Key) -> None:
         """Give a reserved slot back: the Job could not be created. A Job the informer has shown keeps its slot."""
@@ -75,15 +87,13 @@ class SlotLedger:
 
     def wait(self, waiter: Waiter) -> None:
         """Stand in line; `wake` is called when its turn comes, at once where it has come already."""
-        self._waiting.add(waiter)
-        self._woken.discard(waiter)
+        self._leave(waiter)
+        self._waiting[waiter.who] = waiter
         self._call()
 
     def forget(self, waiter: Waiter) -> None:
         """Leave the line, and give up a reservation whose Job has not been seen."""
         self._leave(waiter)
-        for job in [job for job, holder in self._reserved.items() if holder == waiter]:
-            del self._reserved[job]
         self._call()
 
     def job_seen(self, job: Key, *, unfinished: bool) -> None:
@@ -95,6 +105,10 @@ class SlotLedger:
             self._jobs.discard(job)
             self._call()
 
+    def job_found(self, job: Key, raw: bytes) -> None:
+        """Take note of a Job as its JSON shows it."""
+        self.job_seen(job, unfinished=_unfinished(raw))
+
     def job_gone(self, job: Key) -> None:
         """Take note that a Job is gone. A reservation stays: it is for another Job of that name, yet to be created."""
         self._jobs.discard(job)
@@ -105,19 +119,21 @@ class SlotLedger:
         if change.new is None:
             self.job_gone(change.key)
         else:
-            self.job_seen(change.key, unfinished=_unfinished(change.new.raw))
+            self.job_found(change.key, change.new.raw)
 
     def _leave(self, waiter: Waiter) -> None:
-        self._waiting.discard(waiter)
-        self._woken.discard(waiter)
+        self._waiting.pop(waiter.who, None)
+        self._woken.discard(waiter.who)
+        for job in [job for job, holder in self._reserved.items() if holder.who == waiter.who]:
+            del self._reserved[job]
 
     def _call(self) -> None:
         free = self.free
         if not free or len(self._woken) >= len(self._waiting):
             return
-        for waiter in sorted(self._waiting)[:free]:
-            if waiter not in self._woken:
-                self._woken.add(waiter)
+        for waiter in self.waiting[:free]:
+            if waiter.who not in self._woken:
+                self._woken.add(waiter.who)
                 self._wake(waiter)
 
 

@@ -200,6 +200,45 @@ def test_a_template_may_create_its_own_job_again(scene):
     assert scene.ledger.taken == 2
 
 
+def anew(number):
+    return waiter(number)._replace(created=START + timedelta(hours=1))
+
+
+def test_a_template_created_anew_gives_up_its_former_place_in_the_line():
+    scene = Scene(limit=1)
+    for number in range(3):
+        scene.look(number)
+    scene.ledger.wait(anew(1))
+    assert scene.ledger.waiting == (waiter(2), anew(1))
+    scene.finish(0)
+    assert scene.heard() == [2]
+    scene.ledger.reserve(anew(1), job(1))
+    assert scene.ledger.waiting == (waiter(2),)
+
+
+def test_a_template_is_not_held_up_by_its_former_self():
+    scene = Scene(limit=1)
+    scene.look(0)
+    scene.look(1)
+    scene.finish(0)
+    assert scene.ledger.free_for(anew(1), job(1))
+
+
+def test_a_template_that_is_gone_gives_up_its_slot_whenever_it_was_created(scene):
+    scene.look(0)
+    scene.look(1)
+    scene.look(2)
+    scene.ledger.forget(anew(0))
+    assert scene.ledger.taken == 1
+    assert scene.heard() == [2]
+
+
+def test_a_template_reserves_one_slot_at_a_time(scene):
+    scene.ledger.reserve(waiter(0), job(0))
+    scene.ledger.reserve(waiter(0), job(7))
+    assert scene.ledger.taken == 1
+
+
 def test_one_that_waits_when_its_turn_has_come_is_woken_at_once(scene):
     scene.ledger.wait(waiter(0))
     assert scene.heard() == [0]

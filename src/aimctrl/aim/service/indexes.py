@@ -1,0 +1,115 @@
+"""How services and their routes are found by what they depend on."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from aimctrl.aim.naming import inference_service_name
+from aimctrl.aim.service.route import places
+from aimctrl.api.common import DEFAULT_CONFIG
+from aimctrl.api.kinds import AIM_SERVICE
+from aimctrl.api.reasons import ServiceReason
+from aimctrl.kube.external import HTTPRoute
+from aimctrl.kube.meta import Meta
+from aimctrl.runtime.index import Index, NoView
+
+
+class _Model(msgspec.Struct, gc=False):
+    ref: str | None = None
+    image: str | None = None
+
+
+class _Spec(msgspec.Struct, rename="camel", gc=False):
+    model: _Model | None = None
+    aim_image_name: str | None = None
+    template_ref: str | None = None
+    runtime_config_name: str | None = None
+
+
+class _Reference(msgspec.Struct, gc=False):
+    name: str = ""
+
+
+class _Condition(msgspec.Struct, gc=False):
+    reason: str = ""
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    resolved_image: _Reference | None = None
+    resolved_template: _Reference | None = None
+    conditions: tuple[_Condition, ...] = ()
+
+
+class ServiceView(msgspec.Struct):
+    """What services are found by."""
+
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+def _model(_meta: Meta, view: ServiceView) -> Iterable[str]:
+    spec, resolved = view.spec, view.status.resolved_image
+    named = spec.aim_image_name or (spec.model.ref if spec.model else None)
+    return {name for name in (named, resolved.name if resolved else None) if name}
+
+
+def _image(_meta: Meta, view: ServiceView) -> Iterable[str]:
+    model = view.spec.model
+    return (model.image,) if model is not None and model.image else ()
+
+
+def _template(_meta: Meta, view: ServiceView) -> Iterable[str]:
+    resolved = view.status.resolved_template
+    return {name for name in (view.spec.template_ref, resolved.name if resolved else None) if name}
+
+
+def _config(_meta: Meta, view: ServiceView) -> Iterable[str]:
+    return (view.spec.runtime_config_name or DEFAULT_CONFIG,)
+
+
+def _runtime(meta: Meta, _view: NoView) -> Iterable[str]:
+    return (inference_service_name(meta.name, meta.namespace),)
+
+
+def _displaced(_meta: Meta, view: ServiceView) -> Iterable[str]:
+    reasons = {said.reason for said in view.status.conditions}
+    return (DISPLACED,) if ServiceReason.ROUTE_PATH_CONFLICT in reasons else ()
+
+
+def _place(meta: Meta, route: HTTPRoute) -> Iterable[str]:
+    owner = meta.controller
+    return places(meta, route) if owner is not None and owner.kind == AIM_SERVICE.name else ()
+
+
+DISPLACED = "displaced"
+"""The one value of `SERVICES_BY_CONFLICT`."""
+
+SERVICES_BY_MODEL = Index("model", ServiceView, _model)
+"""Services by the model id they name, and by the name of the model their image was resolved to."""
+
+SERVICES_BY_IMAGE = Index("image", ServiceView, _image)
+"""Services that name an image, by it."""
+
+SERVICES_BY_TEMPLATE = Index("template", ServiceView, _template)
+"""Services by the template they name, and by the one they have."""
+
+SERVICES_BY_CONFIG = Index("runtime-config", ServiceView, _config)
+"""Services by the name of their runtime config, `default` where they name none."""
+
+SERVICES_BY_RUNTIME = Index("inference-service", NoView, _runtime)
+"""Services by the name of their InferenceService."""
+
+SERVICES_BY_CONFLICT = Index("route-conflict", ServiceView, _displaced)
+"""Services whose path belongs to another one."""
+
+SERVICE_INDEXES = (
+    SERVICES_BY_MODEL,
+    SERVICES_BY_IMAGE,
+    SERVICES_BY_TEMPLATE,
+    SERVICES_BY_CONFIG,
+    SERVICES_BY_RUNTIME,
+    SERVICES_BY_CONFLICT,
+)
+
+ROUTES_BY_PLACE = Index("place", HTTPRoute, _place)
+"""Routes of services by gateway and path (`route.place`)."""

@@ -1,0 +1,192 @@
+"""Reading what a service's decision needs, and what makes it look again."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from aimctrl.aim.indexes import MODELS_BY_IMAGE, TEMPLATES_BY_MODEL
+from aimctrl.aim.naming import DERIVED
+from aimctrl.aim.resolution import CatalogueEntry, config_spec
+from aimctrl.aim.service.candidates import Candidate
+from aimctrl.aim.service.decide import decide
+from aimctrl.aim.service.exposure import Site, site
+from aimctrl.aim.service.indexes import ROUTES_BY_PLACE, SERVICE_INDEXES
+from aimctrl.aim.service.observed import ModelOutcome, Observed, RouteView, RuntimeView, Several
+from aimctrl.aim.service.predictor import service_name
+from aimctrl.aim.service.route import place, wanted
+from aimctrl.aim.service.wakeups import Wakeups
+from aimctrl.aim.shared import MODEL_KINDS, Shared, target_of
+from aimctrl.api.common import Scope
+from aimctrl.api.kinds import AIM_SERVICE
+from aimctrl.api.service import AIMService
+from aimctrl.api.template import AIMServiceTemplate
+from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
+from aimctrl.kube.kinds import Key, UndecodableObjectError
+from aimctrl.kube.lookup import Found, Missing, Unreachable
+from aimctrl.kube.meta import Meta
+from aimctrl.runtime.controller import Controller, ControllerOptions
+from aimctrl.runtime.index import BY_OWNER
+from aimctrl.runtime.lister import Lister, Unavailable
+from aimctrl.runtime.plan import Plan, Refusal
+from aimctrl.runtime.planning import PlanReconciler
+from aimctrl.runtime.request import Request
+from aimctrl.runtime.workqueue import Priority
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class ServiceReconciler(PlanReconciler[Observed]):
+    """Services (SPEC §5)."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared.manager.applier)
+        informers = shared.manager.informers
+        self._shared = shared
+        services, routes = informers.informer(AIM_SERVICE), informers.informer(HTTPROUTES)
+        for index in SERVICE_INDEXES:
+            services.add_index(index)
+        routes.add_index(ROUTES_BY_PLACE)
+        templates = informers.informer(shared.templates[0].kind)
+        templates.add_index(BY_OWNER)
+        self._services, self._routes, self._templates = services.lister, routes.lister, templates.lister
+        self._runtimes = informers.informer(INFERENCE_SERVICES).lister
+
+    def controller(self) -> Controller:
+        """The controller that runs this reconciler, with everything that makes a service look again."""
+        wakeups = Wakeups(self._shared, self._services, self._routes)
+        options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
+        controller = Controller("aimservice", AIM_SERVICE, self, watches=wakeups.watches(), options=options)
+
+        def gpus_moved(came: frozenset[str], went: frozenset[str]) -> None:
+            for key in wakeups.of_gpus(came | went):
+                controller.enqueue(key, reason="GPU model came or went", priority=Priority.CHILD)
+
+        self._shared.inventory.subscribe(gpus_moved)
+        return controller
+
+    async def observe(self, request: Request) -> Observed | None:
+        """The service and what matters to it; None where it is gone."""
+        entry = self._services.entry(request.key)
+        service = self._services.get(request.namespace, request.name)
+        if entry is None or service is None:
+            return None
+        target = target_of(AIM_SERVICE, entry)
+        model = self._model(service)
+        templates = tuple(self._candidates(service, model.value)) if isinstance(model, Found) else ()
+        seen = Observed(
+            now=request.now,
+            target=target,
+            service=service,
+            # The items of a list come without their type; the API server shows it.
+            document={"apiVersion": AIM_SERVICE.api_version, "kind": AIM_SERVICE.name} | _decode(entry.raw),
+            config=self._shared.find_config(service.spec.runtime_config_name, request.namespace),
+            model=model,
+            inventory=self._shared.inventory,
+            templates=templates,
+            taken=frozenset(key.name for key in self._templates.keys(request.namespace)),
+            joined=self._joined(target.meta),
+            selection=self._shared.options.template_selection,
+            runtime=RuntimeView(
+                self._runtimes.availability, self._runtimes.get(request.namespace, service_name(service))
+            ),
+            route=RouteView(self._routes.availability, self._routes.get(*request.key)),
+        )
+        return replace(seen, route=replace(seen.route, rivals=tuple(self._rivals(seen))))
+
+    def decide(self, observed: Observed) -> Plan:
+        """SPEC §5."""
+        return decide(observed)
+
+    def refused(self, observed: Observed, refusals: tuple[Refusal, ...]) -> Observed:
+        """The refusals become conditions."""
+        return replace(observed, refusals=refusals)
+
+    def _model(self, service: AIMService) -> ModelOutcome:
+        namespace, spec = service.metadata.namespace, service.spec
+        if spec.image is None:
+            return self._shared.find_model(spec.model_id or "", namespace)
+        for scope in (namespace, ""):
+            found = self._with_image(spec.image, scope)
+            if not isinstance(found, Missing):
+                return found
+        return Missing(f"a model with the image {spec.image}")
+
+    def _with_image(self, image: str, namespace: str) -> ModelOutcome:
+        """The models of a scope with that image; one that its own id does not lead to, because another has its name and
+        comes first, is none.
+        """
+        names: set[str] = set()
+        for kind, lister in zip(MODEL_KINDS, self._shared.models, strict=True):
+            if kind.namespaced is bool(namespace):
+                state = lister.availability
+                if isinstance(state, Unavailable) and state.reason != "KindMissing":
+                    return Unreachable(f"{kind.name} cannot be read: {state.message}")
+                keys = lister.keys_by_index(MODELS_BY_IMAGE.name, image)
+                names |= {key.name for key in keys if key.namespace == namespace}
+        seen = (self._shared.find_model(name, namespace) for name in sorted(names))
+        entries = tuple(found.value for found in seen if isinstance(found, Found))
+        match tuple(e for e in entries if e.namespace == namespace and e.spec.image == image and not e.deleting):
+            case ():
+                return Missing(image)
+            case (only,):
+                return Found(only)
+            case several:
+                return Several(several)
+
+    def _candidates(self, service: AIMService, model: CatalogueEntry) -> Iterator[Candidate]:
+        """The templates of the model as it is seen from the namespace, and those that are named."""
+        spec, status = service.spec, service.status
+        current = status.resolved_template.name if status.resolved_template else None
+        named = {name for name in (spec.template_ref, model.spec.default_service_template, current) if name}
+        namespace = service.metadata.namespace
+        for lister, scope in zip(self._shared.templates, (Scope.NAMESPACE, Scope.CLUSTER), strict=True):
+            where = namespace if scope is Scope.NAMESPACE else ""
+            keys = {key for key in lister.keys_by_index(TEMPLATES_BY_MODEL.name, model.name) if key.namespace == where}
+            for key in sorted(keys | {Key(where, name) for name in named}):
+                template = _read(lister, key)
+                if template is not None and template.metadata.deletion_timestamp is None:
+                    yield self._candidate(template, scope, namespace)
+
+    def _candidate(self, template: AIMServiceTemplate, scope: Scope, namespace: str) -> Candidate:
+        spec, meta = template.spec, template.metadata
+        model = self._shared.find_model(spec.model_id, meta.namespace)
+        return Candidate(
+            template=template,
+            scope=scope,
+            model_uid=model.value.uid if isinstance(model, Found) else "",
+            gpu_here=not spec.gpu.model or self._shared.inventory.has(spec.gpu.model),
+            hidden=scope is Scope.CLUSTER and self._templates.entry(Key(namespace, meta.name)) is not None,
+        )
+
+    def _joined(self, meta: Meta) -> tuple[AIMServiceTemplate, ...]:
+        owned = self._templates.by_index(BY_OWNER.name, meta.uid, meta.namespace)
+        return tuple(template for template in owned if template.metadata.labels.get(DERIVED) == "true")
+
+    def _rivals(self, seen: Observed) -> Iterator[Meta]:
+        """The other services with a route on the gateway and path this one's is wanted on."""
+        routing = wanted(seen.service.spec.routing, config_spec(seen.config).routing)
+        if not routing.enabled or not isinstance(seen.model, Found):
+            return
+        where = site(seen, routing, seen.model.value.name)
+        if not isinstance(where, Site):
+            return
+        own = seen.target.meta
+        for key in self._routes.keys_by_index(
+            ROUTES_BY_PLACE.name, place(where.gateway_key(own.namespace), where.path)
+        ):
+            route = self._routes.meta(key)
+            owner = route.controller if route is not None else None
+            service = self._services.meta(Key(key.namespace, owner.name)) if owner is not None else None
+            alive = service is not None and owner is not None and service.uid == owner.uid
+            if service is not None and alive and service.uid != own.uid and service.deletion_timestamp is None:
+                yield service
+
+
+def _read(lister: Lister[AIMServiceTemplate], key: Key) -> AIMServiceTemplate | None:
+    """A template; one that does not fit its kind's model counts as none, as it would in a list."""
+    try:
+        return lister.get(*key)
+    except UndecodableObjectError:
+        return None

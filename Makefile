@@ -1,0 +1,74 @@
+# What a developer does here: `make test` does it all, on nothing but Python 3.11 or newer, Go, and make.
+
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format controlplane test unit e2e demo lock crds clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(VENV)/.synced $(VENV)/.installed ## Make .venv as requirements-dev.lock says, with aimctrl in it
+
+lint: setup ## Look for mistakes without running anything
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: setup ## Bring the code into form
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+controlplane: setup ## Build etcd, kube-apiserver and kube-controller-manager; kept for the next time
+	$(BIN)/python hack/controlplane build
+
+test: lint controlplane ## Everything; the last line says how it went
+	$(BIN)/pytest
+
+unit: setup ## The tests that need no API server
+	$(BIN)/pytest tests/unit
+
+e2e: controlplane ## The tests on a real API server
+	$(BIN)/pytest tests/e2e
+
+demo: controlplane ## Watch a model become a running service, on a control plane of its own
+	PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
+
+lock: setup ## Look for newer releases of what we depend on
+	$(UV) pip compile pyproject.toml --all-extras $(LOCK) --output-file requirements.lock
+	$(UV) pip compile pyproject.toml --all-extras --group dev $(LOCK) --output-file requirements-dev.lock
+
+LOCK := --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
+crds: setup ## Write deploy/crds from the code
+	$(BIN)/aimctrl crds --output-dir deploy/crds
+
+clean: ## Remove what was made here; the control plane's cache stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The newest Python there is from 3.11 on, `python3` first since that is what people expect.
+FIND_PYTHON := for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; \
+	done
+
+$(BIN)/uv:
+	@python=$$($(FIND_PYTHON)); \
+	test -n "$$python" || { echo "aimctrl needs Python 3.11 or newer; none is on the PATH" >&2; exit 1; }; \
+	$$python -m venv $(VENV) || { echo "cannot make a venv; on Debian: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# The stamps say when the last step was done; make does it again when what it was done from is newer.
+$(VENV)/.synced: requirements-dev.lock | $(BIN)/uv
+	$(UV) pip sync --python $(BIN)/python --compile-bytecode --require-hashes requirements-dev.lock
+	@rm -f $(VENV)/.installed
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.synced pyproject.toml
+	$(UV) pip install --python $(BIN)/python --no-deps --editable .
+	@touch $@

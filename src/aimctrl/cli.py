@@ -1,0 +1,216 @@
+"""The commands. What a command needs is imported when it runs, so that the others start at once.
+
+Exit codes of all: 0 done, or stopped as asked; 1 something broke; 2 wrong usage or settings; 3 the operator cannot work
+here (no configuration, no API server, no CRDs, no rights, an address in use); 4 leadership was lost; 128+n ended at
+once by a second signal n.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import aimctrl
+from aimctrl.settings import OPTIONS, Option, SettingError, Settings, load
+
+if TYPE_CHECKING:
+    from aimctrl.runtime.connection import Connection
+    from aimctrl.runtime.leader import LeaderElector
+
+BROKEN, USAGE, CANNOT_START, LEADERSHIP_LOST = 1, 2, 3, 4
+
+LEASE = "aimctrl"
+LEASE_TIMEOUT = 5.0
+"""Seconds a request about the Lease may take: it has to be tried again well within the deadline."""
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except SettingError as error:
+        print(f"aimctrl: {error}", file=sys.stderr)
+        return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="aimctrl", description="The AIM operator.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=aimctrl.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Command, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(command=run)
+        return added
+
+    run = command("run", _run, "Run the operator, in a cluster or against a kubeconfig.")
+    run.epilog = "Exit codes: " + (__doc__ or "").partition("Exit codes of all: ")[2].replace("\n", " ")
+    for option in OPTIONS:
+        _add(run, option)
+    crds = command("crds", _crds, "Print the CustomResourceDefinitions, or write one file each.")
+    crds.add_argument("--output-dir", type=Path, help="the folder to write to, made if need be")
+    command("version", _version, "Print the version.")
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+    default = getattr(Settings(), option.field)
+    shown = "" if option.form == "list" else str(default)
+    text = f"{option.help} [${option.variable}{f', default {shown}' if shown else ''}]".replace("%", "%%")
+    if option.form == "switch":
+        parser.add_argument(option.flag, dest=option.field, help=text, action=argparse.BooleanOptionalAction)
+    elif option.form == "list":
+        parser.add_argument(option.flag, dest=option.field, help=text, action="append", metavar="NAME")
+    else:
+        parser.add_argument(option.flag, dest=option.field, help=text, metavar="VALUE")
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """What the command line said, as the text an environment variable would have."""
+    said = {option.field: getattr(options, option.field) for option in OPTIONS}
+    return {
+        field: ",".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+        for field, value in said.items()
+        if value is not None
+    }
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(aimctrl.__version__)
+    return 0
+
+
+def _crds(options: argparse.Namespace) -> int:
+    from aimctrl import manifests
+
+    folder: Path | None = options.output_dir
+    if folder is None:
+        print(manifests.to_yaml(manifests.crds()), end="")
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in sorted(manifests.crd_files().items()):
+        (folder / name).write_text(text, encoding="utf-8")
+        print(folder / name)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    import uvloop
+
+    from aimctrl.runtime.logs import configure_logging
+
+    settings = load(_given(options))
+    configure_logging(settings.log_format, settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_operate(settings))
+        except asyncio.CancelledError:  # by a signal, while there was nothing yet to stop in order
+            return 0
+
+
+async def _operate(settings: Settings) -> int:
+    """Run the operator until it is told to stop; the exit code, the reason having been logged."""
+    import structlog
+
+    from aimctrl.preflight import PreflightError
+    from aimctrl.runtime.errors import ConfigurationError, LeadershipLostError
+    from aimctrl.runtime.serving import AddressError
+
+    log = structlog.get_logger(__name__)
+    task = asyncio.current_task()
+    assert task is not None
+    _on_signals(task.cancel)
+    try:
+        await _work(settings)
+    except (PreflightError, ConfigurationError, AddressError) as error:
+        log.error("cannot start", reason=str(error))  # noqa: TRY400 - its message is for people
+        return CANNOT_START
+    except LeadershipLostError as error:
+        log.error("leadership lost", reason=str(error))  # noqa: TRY400 - no trace helps here
+        return LEADERSHIP_LOST
+    except Exception:
+        log.exception("broken")
+        return BROKEN
+    return 0
+
+
+async def _work(settings: Settings) -> None:
+    from aimctrl.aim.operator import add_controllers
+    from aimctrl.aim.options import OperatorOptions
+    from aimctrl.api.config import TemplateSelection
+    from aimctrl.api.kinds import ALL
+    from aimctrl.preflight import preflight
+    from aimctrl.runtime.client import Client
+    from aimctrl.runtime.connection import connect
+    from aimctrl.runtime.manager import Manager, ManagerOptions
+    from aimctrl.runtime.metrics import Metrics
+
+    connection = await connect(settings.kubeconfig or None, settings.context or None)
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(connection, metrics=metrics))
+        await preflight(client, ALL, settings.namespaces)
+        manager = Manager(
+            client,
+            namespaces=settings.namespaces,
+            leader=await _elector(settings, connection, stack) if settings.leader_elect else None,
+            metrics=metrics,
+            options=ManagerOptions(
+                health_address=settings.health_probe_bind_address,
+                metrics_address=settings.metrics_bind_address,
+                grace_period=settings.grace_period,
+            ),
+        )
+        add_controllers(
+            manager,
+            OperatorOptions(
+                operator_namespace=settings.operator_namespace,
+                max_discovery_jobs=settings.max_discovery_jobs,
+                max_concurrent_reconciles=settings.max_concurrent_reconciles,
+                template_selection=TemplateSelection(settings.template_selection),
+            ),
+        )
+        manager.on_elected(_freeze)
+        _on_signals(manager.stop)
+        await manager.run()
+
+
+async def _elector(settings: Settings, connection: "Connection", stack: AsyncExitStack) -> "LeaderElector":
+    """An elector with a client of its own: its requests neither wait behind the operator's nor are fenced."""
+    from aimctrl.runtime.client import Client
+    from aimctrl.runtime.election import LeaderOptions
+    from aimctrl.runtime.leader import LeaderElector, unique_identity
+
+    client = await stack.enter_async_context(Client(connection, timeout=LEASE_TIMEOUT))
+    return LeaderElector(client, LeaderOptions(LEASE, settings.operator_namespace, unique_identity()))
+
+
+def _on_signals(stop: Callable[[], object]) -> None:
+    """The first SIGTERM or SIGINT calls `stop`, the next one ends the process where it stands."""
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def handle(number: int) -> None:
+        if seen:
+            os._exit(128 + number)
+        seen.append(number)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle, number)
+
+
+async def _freeze() -> None:
+    """What the caches hold by now stays: the collector need not walk it again."""
+    gc.collect()
+    gc.freeze()

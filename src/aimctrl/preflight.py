@@ -1,0 +1,99 @@
+"""Before the operator starts: what would keep it from working is said at once, and how to mend it."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from aimctrl.kube.kinds import Kind
+from aimctrl.runtime.client import Client
+from aimctrl.runtime.errors import (
+    ApiError,
+    ControllerError,
+    ForbiddenError,
+    MendableError,
+    NotFoundError,
+    TransientError,
+    UnauthorizedError,
+)
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 20.0
+"""Seconds an API server may take to answer at all, e.g. while it restarts too."""
+
+
+class PreflightError(ControllerError):
+    """The operator cannot work here; the message names the host, and what to do."""
+
+
+async def preflight(client: Client, kinds: Iterable[Kind[Any]], namespaces: Iterable[str] = ()) -> None:
+    """See that the API server answers, and that every kind is there and may be listed (in those namespaces, or all).
+
+    Raises PreflightError. Nothing is left behind when cancelled.
+    """
+    await _reach(client)
+    places = tuple(namespaces) or ("",)
+    asked = [(kind, place) for kind in kinds for place in (places if kind.namespaced else ("",))]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_look(client, kind, place)) for kind, place in asked]
+    found = [task.result() for task in tasks]
+    host = client.connection.server
+    missing = sorted(
+        {kind.resource for (kind, _), error in zip(asked, found, strict=True) if isinstance(error, NotFoundError)}
+    )
+    if missing:
+        raise PreflightError(
+            f"the API server at {host} does not know {', '.join(missing)}: "
+            "install the definitions with `aimctrl crds | kubectl apply --server-side -f -`"
+        )
+    refused = sorted({error.answer.message for error in found if isinstance(error, ForbiddenError)})
+    if refused:
+        raise PreflightError(f"RBAC at {host} does not let the operator work: {'; '.join(refused)}")
+    for error in found:
+        if error is not None:
+            raise PreflightError(f"the API server at {host} is in trouble: {error}") from error
+
+
+async def _reach(client: Client) -> None:
+    host = client.connection.server
+    trouble = f"silent for {PATIENCE:g} s"
+
+    def tell(state: RetryCallState) -> None:
+        nonlocal trouble
+        error = state.outcome.exception() if state.outcome else None
+        what = error.answer.message if isinstance(error, ApiError) and error.answer.message else str(error)
+        if what != trouble:
+            log.warning("the API server does not answer yet", server=host, error=what)
+        trouble = what
+
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(TransientError),
+        wait=wait_random_exponential(multiplier=0.5, max=5.0),
+        before_sleep=tell,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await attempts(client.request, "GET", "/version")
+    except UnauthorizedError as error:
+        raise PreflightError(
+            f"the API server at {host} does not accept these credentials: {error.answer.message or 'Unauthorized'}; "
+            "log in again, or check the user of the kubeconfig's context"
+        ) from error
+    except TimeoutError as error:
+        raise PreflightError(
+            f"no answer from the API server at {host}: {trouble}; "
+            "is it running and reachable from here, and is this the right --kubeconfig and --context?"
+        ) from error
+    except MendableError:
+        return  # it answered; whether it lets us work is asked next
+
+
+async def _look(client: Client, kind: Kind[Any], namespace: str) -> ApiError | None:
+    try:
+        await client.request("GET", kind.path(namespace), query={"limit": "1"})
+    except ApiError as error:
+        return error
+    return None

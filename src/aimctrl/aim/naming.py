@@ -21,6 +21,8 @@ IMAGE: Final = "aim.silogen.ai/aim-image"
 AUTO_GENERATED: Final = "aim.silogen.ai/auto-generated"
 AUTO_CREATED: Final = "aim.silogen.ai/auto-created"
 DERIVED: Final = "aim.silogen.ai/derived-template"
+OVERRIDES: Final = "aim.silogen.ai/overrides"
+"""On a derived template: the overrides it was made for, as canonical JSON."""
 TEMPLATE_CACHE: Final = "aim.silogen.ai/template-cache"
 
 CACHE_LIMIT: Final = 48

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimctrl.aim.gpu_names import normalise
-from aimctrl.aim.naming import DERIVED
+from aimctrl.aim.naming import DERIVED, OVERRIDES
 from aimctrl.aim.profile import Profile, json_object, profile_of
 from aimctrl.api.common import GPUSelector, ResolvedReference, Scope
 from aimctrl.api.reasons import TemplateState
 from aimctrl.api.service import Overrides
 from aimctrl.api.template import AIMServiceTemplate, TemplateSpec
 from aimctrl.kube.names import canonical_json
-
-OVERRIDES_ANNOTATION = "aim.silogen.ai/overrides"
-"""On a derived template: the overrides it was made for, as canonical JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def overrides_of(overrides: Overrides | None) -> dict[str, Any]:
 
 def made_for(template: AIMServiceTemplate, overrides: Overrides | None) -> bool:
     """Whether a derived template was made for exactly these overrides."""
-    said = template.metadata.annotations.get(OVERRIDES_ANNOTATION, "")
+    said = template.metadata.annotations.get(OVERRIDES, "")
     return said.encode() == canonical_json(overrides_of(overrides))
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from aimctrl.aim.naming import DERIVED, MANAGED_BY, MANAGER, derived_template_name
+from aimctrl.aim.naming import DERIVED, MANAGED_BY, MANAGER, OVERRIDES, derived_template_name
 from aimctrl.aim.service.candidates import (
-    OVERRIDES_ANNOTATION,
     Candidate,
     digest,
     overrides_of,
@@ -66,7 +65,7 @@ def creation(target: Target, name: str, spec: TemplateSpec, overrides: Overrides
     """The derived template, without owners: each service joins it with a reference of its own."""
     manifest = _manifest(name, target.meta.namespace)
     manifest["metadata"]["labels"] = {MANAGED_BY: MANAGER, DERIVED: "true"}
-    manifest["metadata"]["annotations"] = {OVERRIDES_ANNOTATION: canonical_json(overrides_of(overrides)).decode()}
+    manifest["metadata"]["annotations"] = {OVERRIDES: canonical_json(overrides_of(overrides)).decode()}
     manifest["spec"] = {field: value for field, value in spec.wire().items() if value not in ({}, [])}
     return Child(AIM_SERVICE_TEMPLATE, manifest, mode="create")
 

@@ -1,9 +1,11 @@
 """A template's decision: SPEC §3, its steps in their order; pure."""
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from aimctrl.aim.conditions import summary
+from aimctrl.aim.naming import MANAGED_BY, MANAGER, OVERRIDES
 from aimctrl.aim.notes import config_notes
 from aimctrl.aim.profile import profile_of
 from aimctrl.aim.resolution import LOOK_AGAIN, DefaultNotFound
@@ -20,6 +22,9 @@ from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, SERVING_RUNTIMES
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.plan import Child, Plan, Refusal, Removal
+
+ABANDONED_AFTER = timedelta(minutes=5)
+"""How long a derived template may be without a service that owns it."""
 
 RUNTIME_KINDS = (SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES)
 
@@ -55,6 +60,11 @@ def decide(seen: Observed) -> Plan:
     """
     if seen.target.meta.deletion_timestamp is not None:
         return Plan(seen.target)
+    unclaimed = _unclaimed(seen)
+    if unclaimed is not None and unclaimed <= 0:
+        meta = seen.target.meta
+        gone = Removal(seen.target.kind, seen.target.key, meta.uid, version=meta.resource_version)
+        return Plan(seen.target, removals=(gone,))
     blocked = _blocked(seen)
     if blocked is not None and blocked.state is TemplateState.PENDING and seen.template.status.conditions:
         return Plan(seen.target, requeue_after=LOOK_AGAIN)
@@ -65,8 +75,20 @@ def decide(seen: Observed) -> Plan:
         children=verdict.children,
         removals=(*verdict.removals, *_outdated(seen)),
         notes=config_notes(seen.config, seen.template.status),
-        requeue_after=verdict.requeue_after,
+        requeue_after=min((s for s in (verdict.requeue_after, unclaimed) if s is not None), default=None),
     )
+
+
+def _unclaimed(seen: Observed) -> float | None:
+    """Seconds until a derived template that no service owns is given up, None for any other.
+
+    Services own those they use; one that goes right after it made a template leaves it without an owner.
+    """
+    meta = seen.target.meta
+    derived = meta.labels.get(MANAGED_BY) == MANAGER and OVERRIDES in meta.annotations
+    if not derived or meta.owner_references or meta.creation_timestamp is None:
+        return None
+    return (meta.creation_timestamp + ABANDONED_AFTER - seen.now).total_seconds()
 
 
 def wants_log(seen: Observed) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from aimctrl.aim.gpu import Inventory
+from aimctrl.aim.naming import OVERRIDES
 from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome, DefaultNotFound, RuntimeConfig
-from aimctrl.aim.service.candidates import OVERRIDES_ANNOTATION, Candidate
+from aimctrl.aim.service.candidates import Candidate
 from aimctrl.aim.service.observed import Observed, RouteView, RuntimeView
 from aimctrl.api.common import ResolvedConfig, Scope
 from aimctrl.api.config import RuntimeConfigSpec
@@ -59,7 +60,7 @@ def template(name: str = "fast", state: str = "Ready", **parts: Any) -> Candidat
     made_for = parts.pop("made_for", None)
     if made_for is not None:
         metadata["labels"] = {"aim.silogen.ai/derived-template": "true"}
-        metadata["annotations"] = {OVERRIDES_ANNOTATION: canonical_json(made_for).decode()}
+        metadata["annotations"] = {OVERRIDES: canonical_json(made_for).decode()}
     metadata |= {key: parts.pop(key) for key in ("labels", "resourceVersion", "deletionTimestamp") if key in parts}
     status: dict[str, Any] = {"status": state, "profile": {"metadata": parts.pop("profile", {})}}
     if "message" in parts:

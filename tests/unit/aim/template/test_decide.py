@@ -19,6 +19,7 @@ from aimctrl.kube.core import JOBS
 from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, SERVING_RUNTIMES
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.lookup import Unreachable
+from aimctrl.kube.meta import OwnerReference
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.plan import Plan
 from unit.aim.template.samples import (
@@ -32,6 +33,7 @@ from unit.aim.template.samples import (
     RESULT,
     SOURCE,
     after,
+    ago,
     cache,
     config,
     discovered,
@@ -397,6 +399,14 @@ def test_the_runtime_asks_for_the_gpus_that_were_discovered(case: Observed, want
     assert gpus(case) == wanted
 
 
+def test_the_runtime_runs_what_discovery_looked_at() -> None:
+    (runtime,) = decide(seen(discovered())).children
+    (container,) = runtime.manifest["spec"]["containers"]
+    assert container["image"] == INPUTS.image
+    assert [entry for entry in container["env"] if entry in INPUTS.profile_env] == list(INPUTS.profile_env)
+    assert runtime.manifest["spec"]["imagePullSecrets"] == [{"name": "regcred"}]
+
+
 def test_a_ready_template_says_that_kserve_is_missing() -> None:
     for name in ("runtime: KServe missing", "runtime: KServe gone just now"):
         said = conditions(decide(CASES[name][0]))
@@ -463,3 +473,35 @@ def test_the_log_matters_only_to_a_step_that_asks_the_job(case: Observed, *, wan
 def test_a_template_without_inputs_is_a_mistake_of_whoever_looked() -> None:
     with pytest.raises(ValueError, match="inputs"):
         decide(seen(model=MODEL, inputs=None))
+
+
+def derived(*, age: float, owners: tuple[OwnerReference, ...] = (), made_by: str = "aim") -> Observed:
+    before = seen()
+    labels, annotations = {"app.kubernetes.io/managed-by": made_by}, {"aim.silogen.ai/overrides": "{}"}
+    meta = msgspec.structs.replace(
+        before.target.meta,
+        labels=labels,
+        annotations=annotations,
+        owner_references=owners,
+        creation_timestamp=ago(age),
+        resource_version="7",
+    )
+    return replace(before, target=replace(before.target, meta=meta))
+
+
+@pytest.mark.parametrize(
+    ("template", "goes"),
+    [
+        pytest.param(derived(age=301), True, id="no service has joined it"),
+        pytest.param(derived(age=299), False, id="one may yet"),
+        pytest.param(derived(age=9999, owners=(OwnerReference(uid="s"),)), False, id="a service uses it"),
+        pytest.param(derived(age=9999, made_by="me"), False, id="somebody wrote it"),
+    ],
+)
+def test_a_derived_template_that_no_service_ever_joined_goes(template: Observed, goes: bool) -> None:
+    removals = [removal for removal in decide(template).removals if removal.kind == template.target.kind]
+    assert [(one.uid, one.version) for one in removals] == ([("t-uid", "7")] if goes else [])
+
+
+def test_a_derived_template_that_may_still_be_joined_is_looked_at_again_in_time() -> None:
+    assert decide(derived(age=299)).requeue_after == 1.0

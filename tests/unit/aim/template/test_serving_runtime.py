@@ -62,6 +62,12 @@ def test_gpus_are_requested_as_they_are_limited(gpus: int) -> None:
     assert container.get("resources") == ({"requests": wanted, "limits": wanted} if gpus else None)
 
 
+def test_the_container_is_told_which_profile_was_looked_at() -> None:
+    told = ({"name": "AIM_METRIC", "value": "latency"},)
+    (container,) = serving_runtime(seen().target, replace(NEEDS, profile_env=told)).manifest["spec"]["containers"]
+    assert container["env"] == [{"name": "VLLM_ENABLE_METRICS", "value": "true"}, *told]
+
+
 def test_without_pull_secrets_the_field_is_left_out() -> None:
     assert "imagePullSecrets" not in serving_runtime(seen().target, replace(NEEDS, pull_secrets=())).manifest["spec"]
 

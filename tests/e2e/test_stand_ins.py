@@ -193,7 +193,7 @@ async def test_restarted_stand_ins_serve_the_logs_of_pods_that_ended_before(cont
 
 
 async def test_an_inference_service_is_ready_when_runtime_and_node_are_there(stage, scripts):
-    scripts.set("*/serve:*", ImageScript(runs_forever=True, load_seconds=1))
+    scripts.set("*/serve:*", ImageScript(runs_forever=True, serving="loading"))
     gpus = {"limits": {"amd.com/gpu": "8"}}
     model = {"modelFormat": {"name": "aim"}, "runtime": "llama", "resources": gpus}
     predictor = {"model": model, "nodeSelector": {LABEL: stage.namespace}}
@@ -203,6 +203,7 @@ async def test_an_inference_service_is_ready_when_runtime_and_node_are_there(sta
     containers = [{"name": "kserve-container", "image": "r.example/serve:1"}]
     await stage.create(SERVING_RUNTIMES, "llama", {"containers": containers})
     await stage.until(INFERENCE_SERVICES, condition_is("Ready", "False"))
+    scripts.set("*/serve:*", ImageScript(runs_forever=True, load_seconds=1))
     (service,) = await stage.until(INFERENCE_SERVICES, condition_is("Ready", "True"))
     assert service.status.url == f"http://llama-predictor.{stage.namespace}.svc.cluster.local"
     assert service.status.observed_generation == service.metadata.generation

@@ -7,7 +7,7 @@ managers, preconditions. A write reaches the caches at once, or with `lagging` w
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,9 @@ class FakeInformer:
 
     def add_index(self, index: Index[Any]) -> None:
         self.store.add_index(index)
+
+    def sees(self, labels: Mapping[str, str]) -> bool:
+        return True
 
     def add_handler(self, handler: Callable[[Change], None]) -> None:
         self.handlers.append(handler)
@@ -77,6 +80,10 @@ class FakeInformers:
 
     def find(self, kind: Kind[Any]) -> FakeInformer | None:
         return self.held.get(kind.resource)
+
+    def all_of(self, kind: Kind[Any]) -> list[FakeInformer]:
+        found = self.find(kind)
+        return [found] if found else []
 
 
 class FakeRecorder:
@@ -209,6 +216,9 @@ class FakeCluster:
             raise ConflictError(Answer(409, "Conflict", "uid mismatch"))
         if uid and before is not None and before["metadata"]["uid"] != uid:
             raise InvalidError(Answer(422, "Invalid", "metadata.uid: Invalid value: field is immutable"))
+        version = meta.get("resourceVersion")
+        if version and before is not None and before["metadata"]["resourceVersion"] != version:
+            raise ConflictError(Answer(409, "Conflict", "the object has been modified"))
 
     def _written(self, kind: Kind[Any], key: Key, before: Json | None, after: Json) -> Meta:
         self.admit(after)

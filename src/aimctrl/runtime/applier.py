@@ -47,26 +47,16 @@ class Applier:
 
         Where there are any, the status and notes are left to the caller, who knows better now (`conclude`).
         Raises TransientError, after the rest was tried and without a status: a fault that passes is nobody's failure.
-        A removal that is refused is raised last of all. Cancelling leaves a part done; the next plan finishes it.
+        A removal that is refused is raised last of all: it keeps no finalizer from going. Cancelling leaves a part
+        done; the next plan finishes it.
         """
-        refusals: list[Refusal] = []
+        if not await self._hold(plan):
+            return ()
         failures: list[ControllerError] = []
-        hindered: list[ControllerError] = []
-        for child in plan.children:
-            try:
-                await self._have(plan.target, child)
-            except (TransientError, UnauthorizedError) as error:  # our credentials are not the child's fault
-                failures.append(error)
-            except MendableError as error:
-                refusals.append(refusal_of(child, error))
-        for removal in plan.removals:
-            try:
-                await self._remove(plan.target, removal)
-            except TransientError as error:
-                failures.append(error)
-            except MendableError as error:
-                hindered.append(error)
+        refusals = await self._have_all(plan, failures)
+        hindered = await self._remove_all(plan, failures)
         _raise_first(failures)
+        await self._let_go(plan)
         if not refusals:
             await self.conclude(plan)
         _raise_first(hindered)
@@ -90,6 +80,55 @@ class Applier:
         Raises TransientError where the API server does not answer.
         """
         return await foresee(self._client, plan, self._field_manager)
+
+    async def _have_all(self, plan: Plan, failures: list[ControllerError]) -> list[Refusal]:
+        """The children that were refused; what passes is added to the failures."""
+        refusals: list[Refusal] = []
+        for child in plan.children:
+            try:
+                await self._have(plan.target, child)
+            except (TransientError, UnauthorizedError) as error:  # our credentials are not the child's fault
+                failures.append(error)
+            except MendableError as error:
+                refusals.append(refusal_of(child, error))
+        return refusals
+
+    async def _remove_all(self, plan: Plan, failures: list[ControllerError]) -> list[ControllerError]:
+        """The errors of removals that were refused; what passes is added to the failures."""
+        hindered: list[ControllerError] = []
+        for removal in plan.removals:
+            try:
+                await self._remove(plan.target, removal)
+            except TransientError as error:
+                failures.append(error)
+            except MendableError as error:
+                hindered.append(error)
+        return hindered
+
+    async def _hold(self, plan: Plan) -> bool:
+        """Put the plan's new finalizers on the target before anything is made that they are for.
+
+        Whether there still is a target to do so.
+        """
+        wanted = plan.finalizers
+        if wanted is None or set(wanted) <= set(plan.target.meta.finalizers):
+            return True
+        return await self._write_finalizers(plan.target, wanted)
+
+    async def _let_go(self, plan: Plan) -> None:
+        """Take the finalizers off the target that the plan does without."""
+        wanted, held = plan.finalizers, set(plan.target.meta.finalizers)
+        if wanted is not None and set(wanted) < held:
+            await self._write_finalizers(plan.target, wanted)
+
+    async def _write_finalizers(self, target: Target, finalizers: tuple[str, ...]) -> bool:
+        """Whether the object is still there; one that has changed since it was looked at is a ConflictError."""
+        pinned = {"resourceVersion": target.meta.resource_version, "finalizers": list(finalizers)}
+        try:
+            await self._client.patch(target.kind, target.key, {"metadata": pinned})
+        except NotFoundError:
+            return False
+        return True
 
     async def _write_status(self, target: Target, status: diff.Json) -> bool:
         """Whether the object is still there.

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from aimctrl.kube.kinds import Key
-from aimctrl.runtime.caches import reliable
+from aimctrl.runtime.caches import that_see
 from aimctrl.runtime.informer import Informers
-from aimctrl.runtime.store import Store
 from aimctrl.runtime.workqueue import WorkQueue
 from aimctrl.runtime.writes import Write
 
@@ -35,7 +34,7 @@ class Barrier:
 
         Writes of kinds that no available informer watches are not waited for.
         """
-        waiting = [(write, store) for write in writes if (store := self._store_of(write)) is not None]
+        waiting = [(write, informer.store) for write in writes for informer in that_see(self._informers, write)]
         if not waiting:
             return
         self._queue.park(key)
@@ -46,10 +45,6 @@ class Barrier:
                 store.when_gone(write.key, write.uid, wait.seen)
             else:
                 store.when_at_least(write.key, write.version, wait.seen)
-
-    def _store_of(self, write: Write) -> Store | None:
-        informer = reliable(self._informers, write.kind, write.key.namespace)
-        return None if informer is None else informer.store
 
     def _expired(self, key: Key) -> None:
         log.warning("own writes not seen in time", key=str(key), seconds=PATIENCE)

@@ -176,7 +176,7 @@ class Client:
             told = answer.details.uid if answer.details else ""
             record(Write(kind, key, 0, deleted=True, uid=uid or told))
         else:  # finalizers or a grace period keep it for now
-            record(Write(kind, key, _version(answer.metadata), uid=answer.metadata.uid))
+            _record(kind, answer.metadata)
 
     async def pod_log(self, key: Key, *, container: str = "", limit_bytes: int, tail_lines: int | None = None) -> bytes:
         """What a pod's container has written so far, the first `limit_bytes` of it at most.
@@ -232,7 +232,7 @@ class Client:
 
     async def _write(self, kind: Kind[Any], call: Call) -> Meta:
         meta = (await self._ask(_decode_slim, call)).metadata
-        record(Write(kind, Key(meta.namespace, meta.name), _version(meta), uid=meta.uid))
+        _record(kind, meta)
         return meta
 
     async def _ask(self, decode: Callable[[bytes], T], call: Call) -> T:
@@ -253,6 +253,10 @@ def _key(manifest: Json) -> Key:
 
 def _encode(kind: Kind[Any], manifest: Json) -> bytes:
     return msgspec.json.encode({"apiVersion": kind.api_version, "kind": kind.name, **manifest})
+
+
+def _record(kind: Kind[Any], meta: Meta) -> None:
+    record(Write(kind, Key(meta.namespace, meta.name), _version(meta), uid=meta.uid, labels=meta.labels))
 
 
 def _version(meta: Meta) -> int:

@@ -58,15 +58,29 @@ class Foresight(Generic[Observed]):
     steps: tuple[Step, ...]
     requeue_after: float | None
 
+    @property
+    def writes_status(self) -> bool:
+        """Whether the status would be another one."""
+        plan = self.plan
+        return plan.status is not None and diff.without_nulls(diff.plain(plan.status)) != diff.plain(plan.target.status)
+
 
 async def foresee(client: Client, plan: Plan, field_manager: str) -> tuple[Step, ...]:
-    """The steps for the plan's children and removals, in this order, as an Applier of that field manager takes them.
+    """The steps for the plan's finalizers, children and removals, as an Applier of that field manager takes them.
 
     The API server itself is asked about each object, and only read from.
     Raises TransientError where it does not answer.
     """
     children = [await _child(client, child, child.manager or field_manager) for child in plan.children]
-    return (*children, *[await _removal(client, removal) for removal in plan.removals])
+    removals = [await _removal(client, removal) for removal in plan.removals]
+    return (*_finalizers(plan), *children, *removals)
+
+
+def _finalizers(plan: Plan) -> tuple[Step, ...]:
+    target, wanted = plan.target, plan.finalizers
+    if wanted is None or set(wanted) == set(target.meta.finalizers):
+        return ()
+    return (Step(Action.APPLY, target.kind, target.key, f"its finalizers: {', '.join(sorted(wanted)) or 'none'}"),)
 
 
 async def _child(client: Client, child: Child, manager: str) -> Step:

@@ -87,6 +87,11 @@ class Informer(Generic[T]):
             return Available()
         return min(states, key=lambda state: _WORST.index(state.reason))
 
+    def sees(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with those labels is in its selector; it may be where that is no list of `key=value`."""
+        pairs = [part.replace("==", "=").partition("=") for part in self.selector.split(",") if part]
+        return all(not is_ or key.endswith("!") or labels.get(key) == value for key, is_, value in pairs)
+
     def add_index(self, index: Index[Any]) -> None:
         """Keep an index, over what is here already too; adding it again changes nothing.
 
@@ -258,8 +263,11 @@ class Informers:
 
     def find(self, kind: Kind[Any]) -> Informer[Any] | None:
         """An informer of that group and resource, if there is one: rather one that sees all its objects."""
-        found = [informer for (held, _), informer in self._informers.items() if held.resource == kind.resource]
-        return min(found, key=lambda informer: (informer.selector, informer.kind != kind), default=None)
+        return min(self.all_of(kind), key=lambda informer: (informer.selector, informer.kind != kind), default=None)
+
+    def all_of(self, kind: Kind[Any]) -> list[Informer[Any]]:
+        """All informers of that group and resource."""
+        return [informer for (held, _), informer in self._informers.items() if held.resource == kind.resource]
 
     async def run(self) -> None:
         """Run all informers, those asked for later too, until cancelled."""

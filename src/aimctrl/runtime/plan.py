@@ -90,7 +90,8 @@ class Plan:
     """The state to bring about.
 
     `status` is the whole status to have (None leaves it alone); `notes` are recorded once it is written;
-    `requeue_after` is in seconds.
+    `requeue_after` is in seconds. `finalizers` are all that the target is to have (None leaves them alone): a new one
+    is there before any child, and one goes once the removals were tried.
     """
 
     target: Target
@@ -99,6 +100,7 @@ class Plan:
     removals: tuple[Removal, ...] = ()
     notes: tuple[Note, ...] = ()
     requeue_after: float | None = None
+    finalizers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

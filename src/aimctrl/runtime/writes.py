@@ -4,10 +4,10 @@ The Client records every successful write; whoever runs a reconcile wraps it in 
 collector is a context variable: tasks started inside the block share it, other reconciles do not.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aimctrl.kube.kinds import Key, Kind
@@ -18,7 +18,7 @@ class Write:
     """One write the API server has acknowledged.
 
     `version` is the resourceVersion it gave. With `deleted` the object is gone and the server names no version
-    (0); `uid` then says which object it was, where that is known.
+    (0); `uid` then says which object it was, where that is known. `labels` are the object's since then.
     """
 
     kind: Kind[Any]
@@ -26,6 +26,7 @@ class Write:
     version: int
     deleted: bool = False
     uid: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
 
 
 _collector: ContextVar[list[Write] | None] = ContextVar("aimctrl_writes", default=None)

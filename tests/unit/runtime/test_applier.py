@@ -144,7 +144,7 @@ async def test_a_namesake_that_came_since_it_was_seen_is_not_written_to() -> Non
 
 @pytest.mark.parametrize("cached", [True, False], ids=["in-the-cache", "not-cached"])
 @pytest.mark.parametrize("mode", ["apply", "create"])
-async def test_an_object_without_our_owner_is_never_adopted(mode: Any, cached: bool) -> None:  # noqa: FBT001
+async def test_an_object_without_our_owner_is_never_adopted(mode: Any, cached: bool) -> None:
     world = World(cached=cached)
     theirs = {"metadata": {"name": "c", "namespace": "ns"}, "spec": {"theirs": 1}}
     world.cluster.put(CHILD, theirs)
@@ -174,7 +174,7 @@ async def test_a_child_pinned_by_uid_may_be_anybodys() -> None:
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["another-one", "gone"])
-async def test_a_child_pinned_by_uid_that_is_not_that_one_is_left_alone(there: bool) -> None:  # noqa: FBT001
+async def test_a_child_pinned_by_uid_that_is_not_that_one_is_left_alone(there: bool) -> None:
     world = World()
     if there:
         world.cluster.put(CHILD, world.manifest({"base": 1}))

@@ -295,7 +295,7 @@ async def test_an_object_that_cannot_be_read_is_set_aside_and_told_of() -> None:
     ("error", "trace"), [(ValueError("x"), True), (TransientError("x"), False)], ids=["unforeseen", "transient"]
 )
 @pytest.mark.looptime
-async def test_only_what_nobody_foresaw_is_logged_with_its_trace(error: Exception, trace: bool) -> None:  # noqa: FBT001
+async def test_only_what_nobody_foresaw_is_logged_with_its_trace(error: Exception, trace: bool) -> None:
     world = World(failing(error))
     with capture_logs() as logs:
         async with world.running():

@@ -58,7 +58,7 @@ def spec(value: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_is_there_already(live: dict[str, Any], manifest: dict[str, Any], covered: bool) -> None:  # noqa: FBT001
+def test_what_is_there_already(live: dict[str, Any], manifest: dict[str, Any], covered: bool) -> None:
     assert diff.covers(live, manifest) is covered
 
 
@@ -165,7 +165,7 @@ def test_a_patch_known_to_change_nothing_changes_nothing(live: dict[str, Any], p
         pytest.param({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}, True, id="nested"),
     ],
 )
-def test_whether_a_patch_is_carried_out_already(live: dict[str, Any], patch: dict[str, Any], already: bool) -> None:  # noqa: FBT001
+def test_whether_a_patch_is_carried_out_already(live: dict[str, Any], patch: dict[str, Any], already: bool) -> None:
     assert diff.patched_already(live, patch) is already
 
 

@@ -69,7 +69,7 @@ def ref(kind: str, name: str, **fields: Any) -> dict[str, Any]:
         pytest.param(OWNER, False, [ref("Owner", "o", apiVersion="v1")], [], id="the-core-group"),
     ],
 )
-def test_owners(owner: Kind[Any], controller_only: bool, refs: list[Any], keys: list[Key]) -> None:  # noqa: FBT001
+def test_owners(owner: Kind[Any], controller_only: bool, refs: list[Any], keys: list[Key]) -> None:
     mapper = owner_of(owner, controller_only=controller_only)
     assert list(mapper(Change(KEY, None, entry(ownerReferences=refs)))) == keys
 

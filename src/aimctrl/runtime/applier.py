@@ -135,7 +135,7 @@ class Applier:
 
         A JSON patch, since its test holds: on a status subresource the API server overlooks a uid in a merge patch.
         """
-        wanted = diff.without_nulls(diff.plain(status))
+        wanted = diff.without_unset(status)
         if wanted == diff.plain(target.status):
             return True
         same = {"op": "test", "path": "/metadata/uid", "value": target.meta.uid}

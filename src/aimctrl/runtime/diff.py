@@ -126,27 +126,6 @@ def patched_already(live: Any, patch: Any) -> bool:
     )
 
 
-def merge_patch(before: Json, after: Json) -> dict[str, Any]:
-    """The JSON merge patch from one object to the other: what left is null, lists are whole, equal parts are left out.
-
-    Neither side holds nulls (`without_nulls`).
-    """
-    patch: dict[str, Any] = {}
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if is_object(old) and is_object(new):
-            below = merge_patch(old, new)
-            if below:
-                patch[name] = below
-        elif not _equal(old, new):
-            patch[name] = new
-    return patch
-
-
-def without_nulls(value: Any) -> Any:
-    """The value without the members of objects that are null."""
-    if is_object(value):
-        return {name: without_nulls(item) for name, item in value.items() if item is not None}
-    if is_array(value):
-        return [without_nulls(item) for item in value]
-    return value
+def without_unset(status: Json) -> dict[str, Any]:
+    """A status as JSON without the fields that are None; below them a null is a value like any other."""
+    return {name: value for name, value in plain(status).items() if value is not None}

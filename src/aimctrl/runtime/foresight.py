@@ -62,7 +62,7 @@ class Foresight(Generic[Observed]):
     def writes_status(self) -> bool:
         """Whether the status would be another one."""
         plan = self.plan
-        return plan.status is not None and diff.without_nulls(diff.plain(plan.status)) != diff.plain(plan.target.status)
+        return plan.status is not None and diff.without_unset(plan.status) != diff.plain(plan.target.status)
 
 
 async def foresee(client: Client, plan: Plan, field_manager: str) -> tuple[Step, ...]:

@@ -395,3 +395,9 @@ async def test_a_namespace_that_is_not_watched_is_asked_about_at_the_server() ->
     world.informers.namespaces = ("elsewhere",)
     await world.carry_out(removals=(Removal(CHILD, Key("ns", "x"), "x"),))
     assert world.writes() == ["delete Child ns/x"]
+
+
+async def test_a_status_is_written_as_it_was_decided_nulls_included() -> None:
+    world = World()
+    await world.carry_out(status={"profile": {"draft": None}})
+    assert world.cluster.live(OWNER, "o")["status"] == {"profile": {"draft": None}}

@@ -13,6 +13,8 @@ from typing import Any, Literal
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """What Kubernetes lets a namespace be called (RFC 1123)."""
 
+_REGISTRY = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
+
 
 class SettingError(ValueError):
     """A value that cannot be taken; the message names the option or variable, and what it may be."""
@@ -34,6 +36,7 @@ class Settings:
     max_concurrent_reconciles: int = 4
     max_discovery_jobs: int = 10
     template_selection: str = "Strict"
+    insecure_registries: tuple[str, ...] = ()
     grace_period: float = 25.0
 
 
@@ -63,6 +66,13 @@ def _namespace(text: str) -> str:
     if not _LABEL.fullmatch(text):
         raise ValueError("a namespace's name: lowercase letters, digits and '-', at most 63")
     return text
+
+
+def _registries(text: str) -> tuple[str, ...]:
+    registries = {registry.strip() for registry in text.split(",")} - {""}
+    if not all(_REGISTRY.fullmatch(registry) for registry in registries):
+        raise ValueError("hosts, or host:port, separated by commas")
+    return tuple(sorted(registries))
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
@@ -172,6 +182,14 @@ OPTIONS: tuple[Option, ...] = (
         _one_of("Strict", "Preferred"),
     ),
     Option(
+        "insecure_registries",
+        "--insecure-registry",
+        "AIM_INSECURE_REGISTRIES",
+        "host or host:port of registries that may be plain HTTP, separated by commas; those on localhost always may",
+        _registries,
+        "list",
+    ),
+    Option(
         "grace_period",
         "--grace-period",
         "AIM_GRACE_PERIOD",
@@ -179,6 +197,11 @@ OPTIONS: tuple[Option, ...] = (
         _seconds,
     ),
 )
+
+
+def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a terminal is to be coloured, as https://no-color.org has it."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 def load(given: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Settings:

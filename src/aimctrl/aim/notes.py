@@ -1,6 +1,7 @@
 """The event that several families record about their runtime config."""
 
 from aimctrl.aim.resolution import ConfigOutcome, DefaultNotFound
+from aimctrl.api.cache import ModelCacheStatus, TemplateCacheStatus
 from aimctrl.api.common import DEFAULT_CONFIG
 from aimctrl.api.model import ModelStatus
 from aimctrl.api.reasons import ConditionType, EventReason, ModelReason
@@ -8,8 +9,10 @@ from aimctrl.api.template import TemplateStatus
 from aimctrl.kube.conditions import find
 from aimctrl.runtime.plan import Note
 
+CacheStatus = ModelCacheStatus | TemplateCacheStatus
 
-def config_notes(config: ConfigOutcome, old: ModelStatus | TemplateStatus) -> tuple[Note, ...]:
+
+def config_notes(config: ConfigOutcome, old: ModelStatus | TemplateStatus | CacheStatus) -> tuple[Note, ...]:
     """`DefaultRuntimeConfigNotFound`, once: not where the status before says that it went without already (SPEC §7)."""
     said = find(old.conditions, ConditionType.READY)
     looked = said is not None and said.reason != ModelReason.RUNTIME_CONFIG_MISSING

@@ -12,6 +12,7 @@ class OperatorOptions:
     `operator_namespace`: where discovery for cluster templates runs and where cluster objects find their secrets.
     `max_discovery_jobs`: unfinished discovery Jobs at a time, over all namespaces watched.
     `max_concurrent_reconciles`: reconciles at a time, of each controller.
+    `insecure_registries`: `host` or `host:port` of registries, besides those on localhost, that may be plain HTTP.
     `template_selection`: what several fitting templates mean where no runtime config says it.
     """
 
@@ -19,3 +20,4 @@ class OperatorOptions:
     max_discovery_jobs: int = 10
     max_concurrent_reconciles: int = 4
     template_selection: TemplateSelection = TemplateSelection.STRICT
+    insecure_registries: tuple[str, ...] = ()

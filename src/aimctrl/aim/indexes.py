@@ -38,6 +38,16 @@ class ModelView(msgspec.Struct, gc=False):
     spec: _ModelSpec = msgspec.field(default_factory=_ModelSpec)
 
 
+class _CacheSpec(msgspec.Struct, rename="camel", gc=False):
+    template_ref: str = ""
+
+
+class TemplateCacheView(msgspec.Struct, gc=False):
+    """What template caches are found by."""
+
+    spec: _CacheSpec = msgspec.field(default_factory=_CacheSpec)
+
+
 def _model(_meta: Meta, view: TemplateView) -> Iterable[str]:
     name = view.spec.model_name or view.spec.aim_image_name
     return (name,) if name else ()
@@ -60,6 +70,10 @@ def _model_config(_meta: Meta, view: ModelView) -> Iterable[str]:
     return (view.spec.runtime_config_name or DEFAULT_CONFIG,)
 
 
+def _cached_template(_meta: Meta, view: TemplateCacheView) -> Iterable[str]:
+    return (view.spec.template_ref,) if view.spec.template_ref else ()
+
+
 TEMPLATES_BY_MODEL = Index("model", TemplateView, _model)
 """Templates by the model id they name."""
 
@@ -74,3 +88,6 @@ MODELS_BY_IMAGE = Index("image", ModelView, _image)
 
 MODELS_BY_CONFIG = Index("runtime-config", ModelView, _model_config)
 """Models and images by the name of their runtime config, `default` where they name none."""
+
+CACHES_BY_TEMPLATE = Index("template", TemplateCacheView, _cached_template)
+"""Template caches by the template they name."""

@@ -24,6 +24,9 @@ DERIVED: Final = "aim.silogen.ai/derived-template"
 OVERRIDES: Final = "aim.silogen.ai/overrides"
 """On a derived template: the overrides it was made for, as canonical JSON."""
 TEMPLATE_CACHE: Final = "aim.silogen.ai/template-cache"
+REQUESTED_BY: Final = "aim.silogen.ai/requested-by"
+FOR_SERVICE, FOR_TEMPLATE = "service", "template"
+"""The values of `REQUESTED_BY` on template caches that were not made by hand."""
 
 CACHE_LIMIT: Final = 48
 """Characters of a model cache's name, so that its PVC's and Job's fit."""

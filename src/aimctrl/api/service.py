@@ -164,7 +164,7 @@ class ServiceStatus(Status):
     resolved_template: ResolvedReference | None = None
     """The template that is run, or will be once it is Ready."""
     resolved_template_cache: ResolvedReference | None = None
-    """The template cache whose volumes are mounted."""
+    """The template cache that the service asks for."""
     routing: RoutingStatus | None = None
     """Where the service is reached from outside."""
     template_matching: TemplateMatching | None = None

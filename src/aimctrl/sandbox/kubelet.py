@@ -5,17 +5,16 @@ pulls or fails to pull. What happens next is read off the pod alone, so that the
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from aimctrl.kube.conditions import condition, find, settle
-from aimctrl.kube.core import Struct
-from aimctrl.kube.kinds import Key, Kind
+from aimctrl.kube.kinds import Key
 from aimctrl.kube.meta import Meta
 from aimctrl.runtime.client import Client
-from aimctrl.runtime.errors import ConflictError, InvalidError, NotFoundError
+from aimctrl.runtime.errors import ConflictError, NotFoundError
 from aimctrl.runtime.index import Index
 from aimctrl.runtime.lister import Available, Lister
 from aimctrl.runtime.request import Request, Result
@@ -27,6 +26,8 @@ from aimctrl.sandbox.pod_logs import PodLogs
 from aimctrl.sandbox.scheduler import Scheduler
 from aimctrl.sandbox.scheduling import Unschedulable
 from aimctrl.sandbox.script import ImageScript, Launch, Scripts
+from aimctrl.sandbox.status import patch_status
+from aimctrl.sandbox.volumes import BY_CLAIM, Volumes
 from aimctrl.sandbox.wire import NODES, PODS, Node, Pod, PodStatus
 
 
@@ -69,19 +70,27 @@ class NodeReconciler:
             return Result()
         status = claimed(node, address=ADDRESS, port=port, now=request.now)
         if status != node.status:
-            await _patch_status(self._client, NODES, node.metadata, (node.status, status))
+            await patch_status(self._client, NODES, node.metadata, (node.status, status))
         return Result()
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What scheduler and kubelet see of the cluster."""
+
+    nodes: Lister[Node]
+    pods: Lister[Pod]
+    volumes: Volumes
 
 
 class PodReconciler:
     """Takes pods from their creation to their end; `wake` is asked to have a waiting pod looked at."""
 
-    def __init__(
-        self, client: Client, nodes: Lister[Node], pods: Lister[Pod], scripts: Scripts, wake: Callable[[Key], None]
-    ) -> None:
+    def __init__(self, client: Client, sight: Sight, scripts: Scripts, wake: Callable[[Key], None]) -> None:
         self._client = client
-        self._nodes = nodes
-        self._pods = pods
+        self._nodes = sight.nodes
+        self._pods = pods = sight.pods
+        self._volumes = sight.volumes
         self._scripts = scripts
         self._scheduler = Scheduler(self._claimed_nodes, wake)
         self.logs = PodLogs(lambda key: pods.get(*key), scripts.find)
@@ -100,6 +109,10 @@ class PodReconciler:
     def concerned(self, change: Change) -> Iterable[Key]:
         """The pods that a change of a node matters to: those on it, and those that wait for one."""
         return sorted({*self._pods.keys_by_index(BY_NODE.name, change.key.name), *self._scheduler.waiting})
+
+    def with_claim(self, change: Change) -> Iterable[Key]:
+        """The pods that a change of a claim matters to."""
+        return self._pods.keys_by_index(BY_CLAIM.name, str(change.key))
 
     async def reconcile(self, request: Request) -> Result:
         """Do what is next for the pod: a node, a step of its life, or its end."""
@@ -128,7 +141,8 @@ class PodReconciler:
         done = pod.is_over or pod.metadata.deletion_timestamp is not None
         if done or pod.spec.scheduling_gates or self._scheduler.has_chosen(pod):
             return Result()
-        choice = self._scheduler.choose(pod)
+        obstacle = self._volumes.obstacle(pod)
+        choice = Unschedulable(obstacle) if obstacle else self._scheduler.choose(pod)
         if isinstance(choice, Unschedulable):
             return await self._stay_pending(pod, choice, now)
         try:
@@ -165,7 +179,9 @@ class PodReconciler:
         return Result()
 
     async def _play(self, pod: Pod, now: datetime) -> Result:
-        """Show the pod as far as it has come."""
+        """Show the pod as far as it has come; before it starts, it waits for its volumes."""
+        if not pod.status.container_statuses and not self._volumes.are_bound(pod):
+            return Result()
         used: dict[str, ImageScript] = {}
 
         def find_script(launch: Launch) -> ImageScript:
@@ -195,7 +211,7 @@ class PodReconciler:
 
     async def _show(self, pod: Pod, status: PodStatus) -> None:
         if status != pod.status:
-            await _patch_status(self._client, PODS, pod.metadata, (pod.status, status))
+            await patch_status(self._client, PODS, pod.metadata, (pod.status, status))
 
     def _claimed_nodes(self) -> list[Node]:
         return [node for node in self._nodes.list() if is_claimed(node)]
@@ -211,21 +227,3 @@ def matters_to_pods(change: Change) -> bool:
 def _traits(entry: Entry) -> tuple[object, ...]:
     node = NODES.decode(entry.raw)
     return (node.metadata.labels, node.spec.unschedulable, node.status.allocatable, is_claimed(node))
-
-
-async def _patch_status(client: Client, kind: Kind[Any], meta: Meta, change: tuple[Struct, Struct]) -> None:
-    """Write the fields of the status that differ; an object that is gone, or has been replaced, needs none.
-
-    A JSON patch, so that fields known to others stay and a namesake is not stamped.
-    """
-    before, after = (msgspec.to_builtins(status) for status in change)
-    different = [name for name in sorted(after) if after[name] != before.get(name)]
-    same = {"op": "test", "path": "/metadata/uid", "value": meta.uid}
-    body = [same, *({"op": "add", "path": f"/status/{name}", "value": after[name]} for name in different)]
-    try:
-        await client.patch(kind, Key(meta.namespace, meta.name), body, subresource="status")
-    except NotFoundError:
-        return
-    except InvalidError as error:
-        if error.answer.details:  # which a failed test has not
-            raise

@@ -11,6 +11,7 @@ T = TypeVar("T")
 PullError = Literal["not-found", "auth", "rate-limit", "unreachable"]
 Serving = Literal["ready", "loading", "failed"]
 RouteVerdict = Literal["accepted", "refused", "ignored"]
+ClaimVerdict = Literal["bound", "pending", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ Behaviour = ImageScript | Callable[[Launch], ImageScript]
 """A script, or what gives one for each container, say from its environment."""
 
 
+_KNOWN: Mapping[str, Behaviour] = {
+    "*kserve/storage-initializer*": ImageScript(log="INFO:root:Successfully copied the artifact\n"),
+}
+"""What images do that are known for it, where nobody says otherwise."""
+
+
 class Scripts:
     """The behaviour of every image, by glob (`*`, `?`, `[...]`; case counts; `*` also matches `/`).
 
@@ -65,6 +72,7 @@ class Scripts:
         self.default = default
         self._images: Mapping[str, Behaviour] = {}
         self._gateways: Mapping[str, RouteVerdict] = {}
+        self._claims: Mapping[str, ClaimVerdict] = {}
         self._listeners: tuple[Callable[[], object], ...] = ()
 
     def set(self, image: str, behaviour: Behaviour) -> None:
@@ -79,7 +87,7 @@ class Scripts:
 
     def find(self, launch: Launch) -> ImageScript:
         """The script of one container."""
-        behaviour = _first(self._images, launch.image) or self.default
+        behaviour = _first(self._images, launch.image) or _first(_KNOWN, launch.image) or self.default
         return behaviour if isinstance(behaviour, ImageScript) else behaviour(launch)
 
     def set_gateway(self, name: str, verdict: RouteVerdict) -> None:
@@ -90,6 +98,15 @@ class Scripts:
     def find_gateway(self, name: str) -> RouteVerdict:
         """What the gateway of that name does with a route; it accepts it where nothing else is said."""
         return _first(self._gateways, name) or "accepted"
+
+    def set_claim(self, name: str, verdict: ClaimVerdict) -> None:
+        """From now on, claims that match the glob are bound, stay as they are, or lose the volume they had."""
+        self._claims = {name: verdict, **_without(self._claims, name)}
+        self._changed()
+
+    def find_claim(self, name: str) -> ClaimVerdict:
+        """What becomes of the claim of that name; it is bound where nothing else is said."""
+        return _first(self._claims, name) or "bound"
 
     @contextmanager
     def listening(self, listener: Callable[[], object]) -> Generator[None]:

@@ -7,6 +7,8 @@ images:
   "*/slow:*": {log: "done\n", run_seconds: 20}
 gateways:
   "closed-*": refused
+claims:
+  "*-slow-cache": pending
 default: {runs_forever: true}
 ```
 
@@ -19,7 +21,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from aimctrl.sandbox.aim_image import AimImage
-from aimctrl.sandbox.script import Behaviour, ImageScript, RouteVerdict, Scripts
+from aimctrl.sandbox.script import Behaviour, ClaimVerdict, ImageScript, RouteVerdict, Scripts
 
 T = TypeVar("T")
 B = TypeVar("B", AimImage, ImageScript)
@@ -34,6 +36,7 @@ class _File(BaseModel):
 
     images: dict[str, dict[str, Any]] = {}
     gateways: dict[str, RouteVerdict] = {}
+    claims: dict[str, ClaimVerdict] = {}
     default: dict[str, Any] = {}
 
 
@@ -54,6 +57,8 @@ def parse_scripts(text: str) -> Scripts:
         scripts.set(glob, _behaviour(told, f"images[{glob}]"))
     for glob, verdict in file.gateways.items():
         scripts.set_gateway(glob, verdict)
+    for glob, fate in file.claims.items():
+        scripts.set_claim(glob, fate)
     return scripts
 
 

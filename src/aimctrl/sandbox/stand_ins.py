@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from aimctrl.kube.core import STORAGE_CLASSES
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.connection import Connection
@@ -16,10 +17,11 @@ from aimctrl.sandbox import kserve
 from aimctrl.sandbox.external import CLUSTER_SERVING_RUNTIMES, HTTPROUTES, INFERENCE_SERVICES, SERVING_RUNTIMES
 from aimctrl.sandbox.gateway import GatewayController
 from aimctrl.sandbox.kserve import KServe
-from aimctrl.sandbox.kubelet import BY_NODE, NodeReconciler, PodReconciler, matters_to_pods
+from aimctrl.sandbox.kubelet import BY_NODE, NodeReconciler, PodReconciler, Sight, matters_to_pods
 from aimctrl.sandbox.kubelet_server import KubeletServer
 from aimctrl.sandbox.script import Scripts
-from aimctrl.sandbox.wire import NODES, PODS
+from aimctrl.sandbox.volumes import BY_CLAIM, ClaimReconciler, Volumes
+from aimctrl.sandbox.wire import CLAIMS, NODES, PODS
 
 WORKERS = 16
 NAME = "aimctrl-sandbox"
@@ -34,11 +36,11 @@ class Actor:
 
 
 def add_stand_ins(manager: Manager, scripts: Scripts) -> None:
-    """Have the manager play kubelet, scheduler, KServe and gateway; its client should be nobody else's."""
+    """Have the manager play kubelet, scheduler, storage, KServe and gateway; its client should be nobody else's."""
     pods, pod_actor = _kubelet(manager, scripts)
     server = KubeletServer(pods.logs.read)
     _claim_nodes(manager, server)
-    actors = (pod_actor, _kserve(manager, scripts), _gateway(manager, scripts))
+    actors = (pod_actor, _storage(manager, scripts), _kserve(manager, scripts), _gateway(manager, scripts))
     manager.add_runnable(partial(_serve, server), name="sandbox kubelet endpoint", leader_only=False)
     manager.add_runnable(partial(_listen, scripts, actors), name="sandbox scripts")
 
@@ -90,23 +92,37 @@ def _claim_nodes(manager: Manager, server: KubeletServer) -> None:
 def _kubelet(manager: Manager, scripts: Scripts) -> tuple[PodReconciler, Actor]:
     informer = manager.informers.informer(PODS)
     informer.add_index(BY_NODE)
-    nodes = manager.informers.informer(NODES).lister
+    informer.add_index(BY_CLAIM)
+    sight = Sight(manager.informers.informer(NODES).lister, informer.lister, _volumes(manager))
 
     def wake(key: Key) -> None:
         controller.enqueue(key, reason="room on a node")
 
-    reconciler = PodReconciler(manager.client, nodes, informer.lister, scripts, wake)
+    reconciler = PodReconciler(manager.client, sight, scripts, wake)
     controller = Controller(
         "sandbox-pods",
         PODS,
         reconciler,
-        watches=(Watch(NODES, reconciler.concerned, matters_to_pods),),
+        watches=(Watch(NODES, reconciler.concerned, matters_to_pods), Watch(CLAIMS, reconciler.with_claim)),
         predicate=any_change,
         options=ControllerOptions(max_concurrent=WORKERS),
     )
     manager.add(controller)
     manager.on_elected(reconciler.take_stock)
     return reconciler, Actor(controller, reconciler.unfinished)
+
+
+def _storage(manager: Manager, scripts: Scripts) -> Actor:
+    claims, pods = manager.informers.informer(CLAIMS).lister, manager.informers.informer(PODS).lister
+    reconciler = ClaimReconciler(manager.client, claims, pods, _volumes(manager), scripts)
+    watches = (Watch(PODS, reconciler.used), Watch(STORAGE_CLASSES, lambda _: claims.keys()))
+    controller = Controller("sandbox-claims", CLAIMS, reconciler, watches=watches, predicate=any_change)
+    manager.add(controller)
+    return Actor(controller, claims.keys)
+
+
+def _volumes(manager: Manager) -> Volumes:
+    return Volumes(manager.informers.informer(CLAIMS).lister, manager.informers.informer(STORAGE_CLASSES).lister)
 
 
 def _kserve(manager: Manager, scripts: Scripts) -> Actor:

@@ -1,7 +1,8 @@
-"""The fields of Nodes and Pods that a kubelet and a scheduler know, beyond those that everybody reads.
+"""The fields of Nodes, Pods and claims that kubelet, scheduler and provisioner know, beyond those everybody reads.
 
-Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ and
-https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/.
+Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/,
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ and
+https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/persistent-volume-claim-v1/.
 """
 
 from datetime import datetime
@@ -9,7 +10,15 @@ from datetime import datetime
 import msgspec
 
 from aimctrl.kube.conditions import Condition
-from aimctrl.kube.core import Container, ContainerState, NodeAddress, NodeSpec, Object, Struct
+from aimctrl.kube.core import (
+    Container,
+    ContainerState,
+    NodeAddress,
+    NodeSpec,
+    Object,
+    PersistentVolumeClaimSpec,
+    Struct,
+)
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta
 
@@ -53,6 +62,18 @@ class Gate(Struct, frozen=True):
     name: str = ""
 
 
+class ClaimSource(Struct, frozen=True):
+    """The claim that a volume stands for."""
+
+    claim_name: str = ""
+
+
+class Volume(Struct, frozen=True):
+    """A volume of a pod; only claims are read."""
+
+    persistent_volume_claim: ClaimSource | None = None
+
+
 class PodSpec(Struct, frozen=True):
     """What a pod is to run, and where."""
 
@@ -63,6 +84,13 @@ class PodSpec(Struct, frozen=True):
     restart_policy: str = "Always"
     init_containers: tuple[Container, ...] = ()
     containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The names of the claims that its volumes stand for."""
+        found = {v.persistent_volume_claim.claim_name for v in self.volumes if v.persistent_volume_claim}
+        return tuple(sorted(found))
 
 
 class ContainerStatus(Struct, frozen=True):
@@ -157,5 +185,21 @@ class Node(Object, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
+class ClaimStatus(Struct, frozen=True):
+    """What volume a claim has; `phase` is Pending, Bound or Lost."""
+
+    phase: str = ""
+    access_modes: tuple[str, ...] = ()
+    capacity: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+
+
+class Claim(Object, frozen=True):
+    """A claim on storage."""
+
+    spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
+    status: ClaimStatus = ClaimStatus()
+
+
 NODES = Kind("", "v1", "Node", "nodes", Node, namespaced=False)
 PODS = Kind("", "v1", "Pod", "pods", Pod)
+CLAIMS = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", Claim)

@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from aimctrl.kube.core import STORAGE_CLASSES
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.errors import Answer, ConflictError, InvalidError, NotFoundError
 from aimctrl.runtime.lister import Available, Lister, Unavailable
 from aimctrl.runtime.request import Request
 from aimctrl.runtime.store import Change, Entry, Store
-from aimctrl.sandbox.kubelet import BY_NODE, NodeReconciler, PodReconciler, matters_to_pods
+from aimctrl.sandbox.kubelet import BY_NODE, NodeReconciler, PodReconciler, Sight, matters_to_pods
 from aimctrl.sandbox.kubelet_server import LogUnavailableError
 from aimctrl.sandbox.script import ImageScript, Scripts
-from aimctrl.sandbox.wire import NODES, PODS
+from aimctrl.sandbox.volumes import BY_CLAIM, Volumes
+from aimctrl.sandbox.wire import CLAIMS, NODES, PODS
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POD = Key("x", "p")
@@ -21,11 +23,12 @@ GPU = "amd.com/gpu"
 
 
 class Cluster:
-    """Two stores and the client that writes to them; `fail` is raised by the next binding or status patch."""
+    """Stores and the client that writes to them; `fail` is raised by the next binding or status patch."""
 
     def __init__(self):
-        self.stores = {kind: Store() for kind in (NODES, PODS)}
+        self.stores = {kind: Store() for kind in (NODES, PODS, CLAIMS, STORAGE_CLASSES)}
         self.stores[PODS].add_index(BY_NODE)
+        self.stores[PODS].add_index(BY_CLAIM)
         self.availability = Available()
         self.fail: Exception | None = None
         self.writes: list[str] = []
@@ -96,7 +99,8 @@ class Sandbox:
     def restart(self):
         nodes, pods = self.cluster.lister(NODES), self.cluster.lister(PODS)
         self.nodes = NodeReconciler(self.cluster, nodes, _port)
-        self.pods = PodReconciler(self.cluster, nodes, pods, self.scripts, self.woken.append)
+        volumes = Volumes(self.cluster.lister(CLAIMS), self.cluster.lister(STORAGE_CLASSES))
+        self.pods = PodReconciler(self.cluster, Sight(nodes, pods, volumes), self.scripts, self.woken.append)
 
     async def node(self, name="n", **manifest):
         self.cluster.put(NODES, {"metadata": {"name": name, "labels": {"amd.com/gpu.family": "AI"}}, **manifest})
@@ -365,3 +369,43 @@ async def test_heartbeats_do_not_matter(sandbox, body, matters):
     sandbox.cluster.change(NODES, key, body)
     assert matters_to_pods(Change(key, old, store.get(key))) is matters
     assert matters_to_pods(Change(key, old, None))
+
+
+def claim(sandbox, phase, *, lazy=False):
+    mode = "WaitForFirstConsumer" if lazy else "Immediate"
+    sandbox.cluster.put(STORAGE_CLASSES, {"metadata": {"name": "fast"}, "volumeBindingMode": mode})
+    meta = {"namespace": "x", "name": "data"}
+    sandbox.cluster.put(CLAIMS, {"metadata": meta, "spec": {"storageClassName": "fast"}, "status": {"phase": phase}})
+
+
+USES_CLAIM = {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "t", "emptyDir": {}}]}
+
+
+async def test_a_pod_gets_no_node_before_its_claim_is_bound(sandbox):
+    await sandbox.node()
+    sandbox.pod(**USES_CLAIM)
+    await sandbox.look()
+    (scheduled,) = sandbox.cluster.get(PODS, POD)["status"]["conditions"]
+    assert scheduled["message"] == 'persistentvolumeclaim "data" not found'
+    claim(sandbox, "Pending")
+    await sandbox.look()
+    (scheduled,) = sandbox.cluster.get(PODS, POD)["status"]["conditions"]
+    assert scheduled["message"] == "pod has unbound immediate PersistentVolumeClaims"
+    claim(sandbox, "Bound")
+    for _ in range(2):
+        await sandbox.look()
+    assert sandbox.told() == ("n", "Succeeded", "terminated")
+
+
+async def test_a_pod_whose_claim_is_bound_on_first_use_gets_a_node_and_waits_there(sandbox):
+    await sandbox.node()
+    claim(sandbox, "Pending", lazy=True)
+    sandbox.pod(**USES_CLAIM)
+    for _ in range(2):
+        await sandbox.look()
+    assert sandbox.told() == ("n", None)
+    claim(sandbox, "Bound", lazy=True)
+    assert list(sandbox.pods.with_claim(Change(Key("x", "data"), None, None))) == [POD]
+    await sandbox.look()
+    assert sandbox.told() == ("n", "Succeeded", "terminated")
+    assert list(sandbox.pods.with_claim(Change(Key("x", "data"), None, None))) == []

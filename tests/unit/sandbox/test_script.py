@@ -54,6 +54,21 @@ def test_gateways_accept_routes_unless_told_otherwise():
     assert [scripts.find_gateway(name) for name in ("open", "closed-1")] == ["accepted", "refused"]
 
 
+def test_claims_are_bound_unless_told_otherwise():
+    scripts = Scripts()
+    scripts.set_claim("slow-*", "pending")
+    assert [scripts.find_claim(name) for name in ("fast", "slow-1")] == ["bound", "pending"]
+
+
+def test_a_downloader_is_known_until_somebody_says_otherwise():
+    scripts = Scripts(default=SLOW)
+    download = Launch("mirror.example/kserve/storage-initializer:v1")
+    assert scripts.find(download).runs_forever is False
+    assert scripts.find(download) is not SLOW
+    scripts.set("*", FAILING)
+    assert scripts.find(download) is FAILING
+
+
 def test_listeners_hear_of_changes_while_they_listen():
     heard: list[str] = []
     scripts = Scripts()

@@ -5,13 +5,14 @@ from aimctrl.sandbox.script import ImageScript, Launch
 from aimctrl.sandbox.script_file import ScriptFileError, parse_scripts
 
 
-def test_a_file_tells_images_gateways_and_the_default():
+def test_a_file_tells_images_gateways_claims_and_the_default():
     scripts = parse_scripts(
         """
         images:
           "*/aim-*": {aim: {model: org/m, size_gb: 2.5}}
           "*/aim-broken:*": {pull_error: not-found, pull_seconds: 1}
         gateways: {"closed": refused}
+        claims: {"slow-*": pending}
         default: {log: "hello\\n", runs_forever: true}
         """
     )
@@ -20,6 +21,7 @@ def test_a_file_tells_images_gateways_and_the_default():
     assert scripts.find(Launch("r.example/aim-broken:1")) == ImageScript(pull_error="not-found", pull_seconds=1)
     assert scripts.find(Launch("other")) == ImageScript(log="hello\n", runs_forever=True)
     assert scripts.find_gateway("closed") == "refused"
+    assert scripts.find_claim("slow-cache") == "pending"
 
 
 def test_an_empty_file_is_a_stage_without_directions():

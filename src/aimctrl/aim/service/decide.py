@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from aimctrl.aim.conditions import summary
 from aimctrl.aim.resolution import CatalogueEntry, config_spec
-from aimctrl.aim.service import derive, findings, predictor, serving
+from aimctrl.aim.service import caching, derive, findings, predictor, serving
+from aimctrl.aim.service.caching import Cached
 from aimctrl.aim.service.candidates import Candidate, made_for
 from aimctrl.aim.service.exposure import Exposure, expose
 from aimctrl.aim.service.findings import Finding
@@ -24,8 +25,8 @@ from aimctrl.kube.conditions import find, settle
 from aimctrl.kube.lookup import Found
 from aimctrl.runtime.plan import Child, Plan, Removal
 
-JOIN_AFTER = 1.0
-"""Seconds after which a derived template that was just made is joined, should no event of it come first."""
+JUST_MADE = 1.0
+"""Seconds after which a template or cache just made is looked at, should an event of it come before our status."""
 
 LOOK_AGAIN = 30.0
 """Seconds until something that could not be read is read again."""
@@ -35,7 +36,7 @@ LOOK_AGAIN = 30.0
 class Serving:
     """What comes of cache and runtime. `hold` is the finding that keeps the InferenceService as it is, if one does."""
 
-    cache: Finding
+    cache: Cached
     runtime: Finding
     hold: Finding | None = None
     children: tuple[Child, ...] = ()
@@ -45,10 +46,12 @@ class Serving:
 def decide(seen: Observed) -> Plan:
     """The status, children and removals of a service.
 
-    Nothing is done about one that is being deleted (its children are collected) or whose namespace is.
+    One that is being deleted only lets go of its cache, since its children are collected; where its namespace goes,
+    nothing is done.
     """
-    leaving = seen.target.meta.deletion_timestamp is not None
-    if leaving or any(refusal.reason in _NAMESPACE_GONE for refusal in seen.refusals):
+    if seen.target.meta.deletion_timestamp is not None:
+        return caching.leave(seen)
+    if any(refusal.reason in _NAMESPACE_GONE for refusal in seen.refusals):
         return Plan(seen.target)
     resolution = resolve(seen)
     if resolution.finding.state is ServiceState.PENDING and seen.service.status.conditions:
@@ -62,39 +65,45 @@ def decide(seen: Observed) -> Plan:
         status=status.wire(),
         children=(
             *resolution.children,
+            *serving_.cache.children,
             *serving_.children,
             *exposure.children,
             *(child for child in left if isinstance(child, Child)),
         ),
-        removals=(*exposure.removals, *(removal for removal in left if isinstance(removal, Removal))),
+        removals=(
+            *exposure.removals,
+            *caching.released(seen, serving_.cache.reference),
+            *(removal for removal in left if isinstance(removal, Removal)),
+        ),
         notes=notes(seen.config, seen.service.status, status),
-        requeue_after=_requeue(resolution),
+        requeue_after=_requeue(resolution, serving_),
+        finalizers=caching.finalizers(seen, kept=serving_.cache.kept),
     )
 
 
 _NAMESPACE_GONE = frozenset({"NamespaceTerminating", "NamespaceMissing"})
 
 
-def _requeue(resolution: Resolution) -> float | None:
+def _requeue(resolution: Resolution, serving_: Serving) -> float | None:
     if resolution.finding.state is ServiceState.PENDING:
         return LOOK_AGAIN
-    return JOIN_AFTER if isinstance(resolution.choice, Deriving) and resolution.choice.child else None
+    deriving = isinstance(resolution.choice, Deriving) and resolution.choice.child is not None
+    return JUST_MADE if deriving or any(child.mode == "create" for child in serving_.cache.children) else None
 
 
 def _serve(seen: Observed, resolution: Resolution) -> Serving:
     """The InferenceService, once there is a Ready template and what it waits for; until then it stays as it is."""
-    template = resolution.template
-    cache = serving.cache(seen, template.name if template else "")
     hold = resolution.hold if resolution.finding.fine else resolution.finding
-    if hold is not None and not cache.fine:
-        cache = findings.not_looked_at(ConditionType.CACHE_READY, hold)
-    hold = hold or (None if cache.fine else cache)
     if hold is not None or resolution.model is None or not isinstance(resolution.choice, Settled):
-        return _kept(seen, cache, hold or resolution.finding)
+        because = hold or resolution.finding
+        return _kept(seen, caching.untouched(seen, because), because)
+    cache = caching.cached(seen, resolution.choice.template)
+    if not cache.finding.fine:
+        return _kept(seen, cache, cache.finding)
     return _run(seen, resolution.model, resolution.choice.template, cache)
 
 
-def _kept(seen: Observed, cache: Finding, hold: Finding) -> Serving:
+def _kept(seen: Observed, cache: Cached, hold: Finding) -> Serving:
     """The InferenceService, if there is one, stays as it is."""
     if hold.type is ConditionType.RUNTIME_READY:
         runtime = hold
@@ -111,7 +120,7 @@ def _backend(seen: Observed) -> str:
     return f"{own.metadata.name}-predictor" if own is not None else ""
 
 
-def _run(seen: Observed, model: CatalogueEntry, template: Candidate, cache: Finding) -> Serving:
+def _run(seen: Observed, model: CatalogueEntry, template: Candidate, cache: Cached) -> Serving:
     name = predictor.service_name(seen.service)
     hindrance = serving.hindrance(seen, name)
     if hindrance is not None:
@@ -123,6 +132,7 @@ def _run(seen: Observed, model: CatalogueEntry, template: Candidate, cache: Find
         config=config_spec(seen.config),
         inventory=seen.inventory,
         live=seen.inference_service,
+        mounts=cache.mounts,
     )
     child = predictor.inference_service(seen.target, parts)
     return Serving(cache, serving.runtime(seen, name), children=(child,), backend=f"{name}-predictor")
@@ -152,14 +162,14 @@ def _verdict(seen: Observed, resolution: Resolution, serving_: Serving, exposure
         hold = findings.kept_running(hold, own.metadata.name)
     if hold is not None and not resolution.finding.fine:
         return hold
-    worst = findings.deciding((hold or serving_.cache, serving_.runtime, exposure.finding))
+    worst = findings.deciding((hold or serving_.cache.finding, serving_.runtime, exposure.finding))
     return serving_.runtime if worst.fine else worst
 
 
 def _status(seen: Observed, resolution: Resolution, serving_: Serving, exposure: Exposure) -> ServiceStatus:
     old, generation = seen.service.status, seen.target.meta.generation
     verdict = _verdict(seen, resolution, serving_, exposure)
-    parts = (resolution.finding, serving_.cache, serving_.runtime, exposure.finding)
+    parts = (resolution.finding, serving_.cache.finding, serving_.runtime, exposure.finding)
     conditions = (*(part.condition() for part in parts), *summary(verdict.state, verdict.reason, verdict.message))
     in_use = old if seen.inference_service is not None else ServiceStatus()
     return ServiceStatus(
@@ -169,7 +179,7 @@ def _status(seen: Observed, resolution: Resolution, serving_: Serving, exposure:
         resolved_runtime_config=seen.config.value.reference if isinstance(seen.config, Found) else None,
         resolved_image=resolution.model.reference if resolution.model else in_use.resolved_image,
         resolved_template=resolution.template or in_use.resolved_template,
-        resolved_template_cache=in_use.resolved_template_cache,
+        resolved_template_cache=serving_.cache.reference,
         routing=RoutingStatus(path=exposure.path) if exposure.path else None,
         template_matching=resolution.matching,
     )

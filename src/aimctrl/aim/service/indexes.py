@@ -37,6 +37,7 @@ class _Condition(msgspec.Struct, gc=False):
 class _Status(msgspec.Struct, rename="camel"):
     resolved_image: _Reference | None = None
     resolved_template: _Reference | None = None
+    resolved_template_cache: _Reference | None = None
     conditions: tuple[_Condition, ...] = ()
 
 
@@ -61,6 +62,11 @@ def _image(_meta: Meta, view: ServiceView) -> Iterable[str]:
 def _template(_meta: Meta, view: ServiceView) -> Iterable[str]:
     resolved = view.status.resolved_template
     return {name for name in (view.spec.template_ref, resolved.name if resolved else None) if name}
+
+
+def _cache(_meta: Meta, view: ServiceView) -> Iterable[str]:
+    asked_for = view.status.resolved_template_cache
+    return (asked_for.name,) if asked_for is not None and asked_for.name else ()
 
 
 def _config(_meta: Meta, view: ServiceView) -> Iterable[str]:
@@ -96,6 +102,9 @@ SERVICES_BY_TEMPLATE = Index("template", ServiceView, _template)
 SERVICES_BY_CONFIG = Index("runtime-config", ServiceView, _config)
 """Services by the name of their runtime config, `default` where they name none."""
 
+SERVICES_BY_CACHE = Index("template-cache", ServiceView, _cache)
+"""Services by the template cache they ask for."""
+
 SERVICES_BY_RUNTIME = Index("inference-service", NoView, _runtime)
 """Services by the name of their InferenceService."""
 
@@ -107,6 +116,7 @@ SERVICE_INDEXES = (
     SERVICES_BY_IMAGE,
     SERVICES_BY_TEMPLATE,
     SERVICES_BY_CONFIG,
+    SERVICES_BY_CACHE,
     SERVICES_BY_RUNTIME,
     SERVICES_BY_CONFLICT,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from aimctrl.aim.gpu import Inventory
 from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome
 from aimctrl.aim.service.candidates import Candidate
+from aimctrl.api.cache import AIMTemplateCache
 from aimctrl.api.config import TemplateSelection
 from aimctrl.api.service import AIMService
 from aimctrl.api.template import AIMServiceTemplate
@@ -61,6 +62,8 @@ class Observed:
     model's default and its status name, whatever their model; none that is being deleted.
     `taken`: the names of all templates in its namespace.
     `joined`: the derived templates that carry an owner reference of this service.
+    `caches`: the template caches of those templates, and the one its status names; `shared_caches`: the names of those
+    that other services ask for, too.
     """
 
     now: datetime
@@ -73,6 +76,8 @@ class Observed:
     templates: tuple[Candidate, ...] = ()
     taken: frozenset[str] = frozenset()
     joined: tuple[AIMServiceTemplate, ...] = ()
+    caches: tuple[AIMTemplateCache, ...] = ()
+    shared_caches: frozenset[str] = frozenset()
     selection: TemplateSelection = TemplateSelection.STRICT
     runtime: RuntimeView = field(default_factory=RuntimeView)
     route: RouteView = field(default_factory=RouteView)

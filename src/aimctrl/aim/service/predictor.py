@@ -11,6 +11,7 @@ from aimctrl.aim import naming
 from aimctrl.aim.gpu import Inventory
 from aimctrl.aim.merging import first_set, merge_env, merge_pull_secrets
 from aimctrl.aim.profile import json_object
+from aimctrl.aim.service.caching import Mount
 from aimctrl.aim.service.candidates import Candidate, same_gpu
 from aimctrl.aim.service.resources import GPUs, container_resources
 from aimctrl.api.common import LocalObjectReference
@@ -38,7 +39,7 @@ _KSERVE = "serving.kserve.io"
 
 @dataclass(frozen=True, slots=True)
 class Ingredients:
-    """What an InferenceService is made of; `live` is the one there is."""
+    """What an InferenceService is made of; `live` is the one there is, `mounts` are the cached artifacts."""
 
     service: AIMService
     template: Candidate
@@ -46,6 +47,7 @@ class Ingredients:
     config: RuntimeConfigSpec
     inventory: Inventory
     live: InferenceService | None = None
+    mounts: tuple[Mount, ...] = ()
 
 
 def service_name(service: AIMService) -> str:
@@ -129,6 +131,7 @@ def _predictor(parts: Ingredients) -> dict[str, Any]:
         "serviceAccountName": account,
         "imagePullSecrets": [{"name": name} for name in secrets],
         "affinity": _affinity(parts),
+        "volumes": _volumes(parts.mounts),
         "autoScaling": spec.auto_scaling,
     }
     return predictor | {name: value for name, value in optional.items() if value}
@@ -157,7 +160,18 @@ def _model(parts: Ingredients) -> dict[str, Any]:
         "runtime": parts.template.name,
         "resources": container_resources((spec.resources, template.resources, parts.model.resources), _gpus(parts)),
     }
-    return model | ({"env": [dict(entry) for entry in env]} if env else {})
+    optional = {"env": [dict(entry) for entry in env], "volumeMounts": _volume_mounts(parts.mounts)}
+    return model | {name: value for name, value in optional.items() if value}
+
+
+def _volumes(mounts: tuple[Mount, ...]) -> list[dict[str, Any]]:
+    """One volume for each claim, whose artifact may have several names."""
+    claims = {mount.volume: mount.claim for mount in mounts}
+    return [{"name": name, "persistentVolumeClaim": {"claimName": claims[name]}} for name in sorted(claims)]
+
+
+def _volume_mounts(mounts: tuple[Mount, ...]) -> list[dict[str, Any]]:
+    return [{"name": mount.volume, "mountPath": mount.path, "readOnly": True} for mount in mounts]
 
 
 def _gpus(parts: Ingredients) -> GPUs:

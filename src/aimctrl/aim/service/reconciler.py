@@ -2,24 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from aimctrl.aim.indexes import MODELS_BY_IMAGE, TEMPLATES_BY_MODEL
+from aimctrl.aim.indexes import CACHES_BY_TEMPLATE, MODELS_BY_IMAGE, TEMPLATES_BY_MODEL
 from aimctrl.aim.naming import DERIVED
 from aimctrl.aim.resolution import CatalogueEntry, config_spec
 from aimctrl.aim.service.candidates import Candidate
 from aimctrl.aim.service.decide import decide
 from aimctrl.aim.service.exposure import Site, site
-from aimctrl.aim.service.indexes import ROUTES_BY_PLACE, SERVICE_INDEXES
+from aimctrl.aim.service.indexes import ROUTES_BY_PLACE, SERVICE_INDEXES, SERVICES_BY_CACHE
 from aimctrl.aim.service.observed import ModelOutcome, Observed, RouteView, RuntimeView, Several
 from aimctrl.aim.service.predictor import service_name
 from aimctrl.aim.service.route import place, wanted
 from aimctrl.aim.service.wakeups import Wakeups
 from aimctrl.aim.shared import MODEL_KINDS, Shared, target_of
+from aimctrl.api.cache import AIMTemplateCache
 from aimctrl.api.common import Scope
-from aimctrl.api.kinds import AIM_SERVICE
+from aimctrl.api.kinds import AIM_SERVICE, AIM_TEMPLATE_CACHE
 from aimctrl.api.service import AIMService
 from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
@@ -33,6 +34,8 @@ from aimctrl.runtime.plan import Plan, Refusal
 from aimctrl.runtime.planning import PlanReconciler
 from aimctrl.runtime.request import Request
 from aimctrl.runtime.workqueue import Priority
+
+T = TypeVar("T")
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -52,6 +55,9 @@ class ServiceReconciler(PlanReconciler[Observed]):
         templates.add_index(BY_OWNER)
         self._services, self._routes, self._templates = services.lister, routes.lister, templates.lister
         self._runtimes = informers.informer(INFERENCE_SERVICES).lister
+        caches = informers.informer(AIM_TEMPLATE_CACHE)
+        caches.add_index(CACHES_BY_TEMPLATE)
+        self._caches = caches.lister
 
     def controller(self) -> Controller:
         """The controller that runs this reconciler, with everything that makes a service look again."""
@@ -93,7 +99,13 @@ class ServiceReconciler(PlanReconciler[Observed]):
             ),
             route=RouteView(self._routes.availability, self._routes.get(*request.key)),
         )
-        return replace(seen, route=replace(seen.route, rivals=tuple(self._rivals(seen))))
+        caches = tuple(self._template_caches(seen))
+        return replace(
+            seen,
+            route=replace(seen.route, rivals=tuple(self._rivals(seen))),
+            caches=caches,
+            shared_caches=frozenset(self._shared_caches(seen, caches)),
+        )
 
     def decide(self, observed: Observed) -> Plan:
         """SPEC §5."""
@@ -164,6 +176,28 @@ class ServiceReconciler(PlanReconciler[Observed]):
         owned = self._templates.by_index(BY_OWNER.name, meta.uid, meta.namespace)
         return tuple(template for template in owned if template.metadata.labels.get(DERIVED) == "true")
 
+    def _template_caches(self, seen: Observed) -> Iterator[AIMTemplateCache]:
+        """The template caches of the templates it may run, where it asks for one, and the one it asked for before."""
+        asked_for = seen.service.status.resolved_template_cache
+        keys = {Key(seen.target.meta.namespace, asked_for.name)} if asked_for else set[Key]()
+        for template in seen.templates if seen.service.spec.cache_model else ():
+            keys.add(Key(seen.target.meta.namespace, template.name))
+            keys |= set(self._caches.keys_by_index(CACHES_BY_TEMPLATE.name, template.name))
+        for key in sorted(key for key in keys if key.namespace == seen.target.meta.namespace):
+            cache = _read(self._caches, key)
+            if cache is not None:
+                yield cache
+
+    def _shared_caches(self, seen: Observed, caches: tuple[AIMTemplateCache, ...]) -> Iterator[str]:
+        """The names of those that another service, which stays, asks for too."""
+        for name in (cache.metadata.name for cache in caches):
+            for key in self._services.keys_by_index(SERVICES_BY_CACHE.name, name):
+                if key.namespace != seen.target.meta.namespace or key == seen.target.key:
+                    continue
+                other = _read(self._services, key)
+                if other and other.spec.cache_model and other.metadata.deletion_timestamp is None:
+                    yield name
+
     def _rivals(self, seen: Observed) -> Iterator[Meta]:
         """The other services with a route on the gateway and path this one's is wanted on."""
         routing = wanted(seen.service.spec.routing, config_spec(seen.config).routing)
@@ -184,8 +218,8 @@ class ServiceReconciler(PlanReconciler[Observed]):
                 yield service
 
 
-def _read(lister: Lister[AIMServiceTemplate], key: Key) -> AIMServiceTemplate | None:
-    """A template; one that does not fit its kind's model counts as none, as it would in a list."""
+def _read(lister: Lister[T], key: Key) -> T | None:
+    """An object; one that does not fit its kind's model counts as none, as it would in a list."""
     try:
         return lister.get(*key)
     except UndecodableObjectError:

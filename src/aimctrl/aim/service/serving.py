@@ -57,15 +57,6 @@ def derivation_hold(seen: Observed, name: str | None) -> Finding:
     return findings.runtime(ServiceState.STARTING, ServiceReason.TEMPLATE_NOT_READY, told)
 
 
-def cache(seen: Observed, template: str) -> Finding:
-    """Whether the artifacts are where the service waits for them."""
-    if not seen.service.spec.cache_model:
-        return Finding(ConditionType.CACHE_READY, "False", ServiceReason.CACHE_NOT_REQUESTED)
-    told = f'waits for AIMTemplateCache "{template}" to be Available'
-    reason = ServiceReason.WAITING_FOR_CACHE
-    return Finding(ConditionType.CACHE_READY, "False", reason, told, ServiceState.STARTING)
-
-
 def runtime(seen: Observed, name: str) -> Finding:
     """How far the InferenceService of that name is."""
     return hindrance(seen, name) or _progress(seen.inference_service, name)

@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
-from aimctrl.aim.indexes import MODELS_BY_IMAGE, TEMPLATES_BY_GPU, TEMPLATES_BY_MODEL
+from aimctrl.aim.indexes import CACHES_BY_TEMPLATE, MODELS_BY_IMAGE, TEMPLATES_BY_GPU, TEMPLATES_BY_MODEL
 from aimctrl.aim.service.indexes import (
     DISPLACED,
     ROUTES_BY_PLACE,
+    SERVICES_BY_CACHE,
     SERVICES_BY_CONFLICT,
     SERVICES_BY_IMAGE,
     SERVICES_BY_MODEL,
@@ -17,7 +18,7 @@ from aimctrl.aim.service.indexes import (
     ServiceView,
 )
 from aimctrl.aim.shared import CONFIG_KINDS, MODEL_KINDS, TEMPLATE_KINDS, Shared
-from aimctrl.api.kinds import AIM_SERVICE
+from aimctrl.api.kinds import AIM_SERVICE, AIM_TEMPLATE_CACHE
 from aimctrl.api.service import AIMService
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES, HTTPRoute
 from aimctrl.kube.kinds import Key
@@ -48,6 +49,7 @@ class Wakeups:
             *(Watch(kind, models) for kind in MODEL_KINDS),
             *(Watch(kind, self.of_image, reason=f"{kind.name} of the image changed") for kind in MODEL_KINDS),
             *(Watch(kind, configs, spec_changed) for kind in CONFIG_KINDS),
+            Watch(AIM_TEMPLATE_CACHE, self.of_cache),
         )
 
     def of_runtime(self, change: Change) -> Iterable[Key]:
@@ -77,6 +79,12 @@ class Wakeups:
         for model in {model for entry in entries for model in _values(TEMPLATES_BY_MODEL, entry)}:
             found |= set(self._by(SERVICES_BY_MODEL, model, change.key.namespace))
         return found
+
+    def of_cache(self, change: Change) -> Iterable[Key]:
+        """The services that ask for a template cache, and those that have its template."""
+        templates = {name for entry in (change.old, change.new) for name in _values(CACHES_BY_TEMPLATE, entry)}
+        found = set(self._by(SERVICES_BY_CACHE, change.key.name, change.key.namespace))
+        return found.union(*(self._by(SERVICES_BY_TEMPLATE, name, change.key.namespace) for name in templates))
 
     def of_image(self, change: Change) -> Iterable[Key]:
         """The services that name the image a model has, or had."""

@@ -1,6 +1,6 @@
 """Step 8 of a template's decision: the cache of its artifacts, where it is asked for (SPEC §3)."""
 
-from aimctrl.aim.naming import MANAGED_BY, MANAGER
+from aimctrl.aim.naming import FOR_TEMPLATE, MANAGED_BY, MANAGER, REQUESTED_BY
 from aimctrl.aim.template.observed import Observed
 from aimctrl.api.cache import AIMTemplateCache, TemplateCacheSpec
 from aimctrl.api.common import Scope
@@ -46,7 +46,7 @@ def cache_child(target: Target, spec: TemplateSpec) -> Child:
         "metadata": {
             "name": target.meta.name,
             "namespace": target.meta.namespace,
-            "labels": {MANAGED_BY: MANAGER},
+            "labels": {MANAGED_BY: MANAGER, REQUESTED_BY: FOR_TEMPLATE},
             "ownerReferences": [target.owner_reference()],
         },
         "spec": asked.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),

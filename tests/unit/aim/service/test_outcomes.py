@@ -141,7 +141,7 @@ ROWS = {
         seen(service(cacheModel=True), template()),
         "Starting", "True/Resolved",
         {"CacheReady": "False/WaitingForCache", "RuntimeReady": "Unknown/WaitingForCache"},
-        says='AIMTemplateCache "fast"',
+        says='AIMTemplateCache "fast"', does=["create AIMTemplateCache fast"],
     ),
     "InferenceService being made": Row(
         seen(service(), template()),

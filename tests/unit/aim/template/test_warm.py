@@ -76,7 +76,7 @@ def test_the_cache_is_named_after_the_template_and_owned_by_it() -> None:
         "metadata": {
             "name": "t",
             "namespace": "ns",
-            "labels": {"app.kubernetes.io/managed-by": "aim"},
+            "labels": {"app.kubernetes.io/managed-by": "aim", "aim.silogen.ai/requested-by": "template"},
             "ownerReferences": [template.target.owner_reference()],
         },
         "spec": {"templateRef": "t"},

@@ -1,8 +1,8 @@
 """The commands. What a command needs is imported when it runs, so that the others start at once.
 
-Exit codes of all: 0 done, or stopped as asked; 1 something broke; 2 wrong usage or settings; 3 the operator cannot work
-here (no configuration, no API server, no CRDs, no rights, an address in use); 4 leadership was lost; 128+n ended at
-once by a second signal n.
+Exit codes of all: 0 done, or stopped as asked; 1 something broke, or is not there; 2 wrong usage or settings; 3 the
+operator cannot work here (no configuration, no API server, no CRDs, no rights, an address in use); 4 leadership was
+lost; 128+n ended at once by a second signal n.
 """
 
 import argparse
@@ -60,7 +60,35 @@ def _parser() -> argparse.ArgumentParser:
     crds = command("crds", _crds, "Print the CustomResourceDefinitions, or write one file each.")
     crds.add_argument("--output-dir", type=Path, help="the folder to write to, made if need be")
     command("version", _version, "Print the version.")
+    _add_explain(command("explain", _explain, "Say why a service, template or model is as it is, and what to do."))
+    _add_status(command("status", _status, "Show everything AIM in the cluster, what is stuck on top."))
     return parser
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit codes: 0 explained, 1 there is no such object, 2 wrong usage, 3 the cluster cannot be seen."
+    parser.add_argument("what", choices=("service", "template", "model"), help="what to explain; a model or an image")
+    parser.add_argument("name", metavar="[NAMESPACE/]NAME", help="looked up in the namespace, then in the cluster")
+    parser.add_argument("-n", "--namespace", default="", metavar="NAME", help="the namespace, where NAME has none")
+    parser.add_argument("-o", "--output", choices=("tree", "json"), default="tree")
+    _add_settings(parser, "kubeconfig", "context", "operator_namespace", "max_discovery_jobs", "template_selection")
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit codes: 0 shown, or stopped as asked, 2 wrong usage, 3 the cluster cannot be seen."
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="everything; that is the default")
+    where.add_argument("-n", "--namespace", default="", metavar="NAME", help="what is in that namespace alone")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("-w", "--watch", action="store_true", help="keep showing, until Ctrl-C")
+    how.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    _add_settings(parser, "kubeconfig", "context")
+
+
+def _add_settings(parser: argparse.ArgumentParser, *fields: str) -> None:
+    for option in OPTIONS:
+        if option.field in fields:
+            _add(parser, option)
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
@@ -77,7 +105,7 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
 
 def _given(options: argparse.Namespace) -> dict[str, str]:
     """What the command line said, as the text an environment variable would have."""
-    said = {option.field: getattr(options, option.field) for option in OPTIONS}
+    said = {option.field: getattr(options, option.field, None) for option in OPTIONS}
     return {
         field: ",".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
         for field, value in said.items()
@@ -102,6 +130,18 @@ def _crds(options: argparse.Namespace) -> int:
         (folder / name).write_text(text, encoding="utf-8")
         print(folder / name)
     return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from aimctrl.commands.explain import Question, explain
+
+    return explain(Question(options.what, options.name, options.namespace, options.output), load(_given(options)))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from aimctrl.commands.status import Overview, status
+
+    return status(Overview(options.namespace, options.watch, options.output), load(_given(options)))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -149,6 +189,7 @@ async def _work(settings: Settings) -> None:
     from aimctrl.aim.options import OperatorOptions
     from aimctrl.api.config import TemplateSelection
     from aimctrl.api.kinds import ALL
+    from aimctrl.kube.core import JOBS, NODES, PODS
     from aimctrl.preflight import preflight
     from aimctrl.runtime.client import Client
     from aimctrl.runtime.connection import connect
@@ -159,7 +200,7 @@ async def _work(settings: Settings) -> None:
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(Client(connection, metrics=metrics))
-        await preflight(client, ALL, settings.namespaces)
+        await preflight(client, (*ALL, JOBS, NODES, PODS), settings.namespaces)
         manager = Manager(
             client,
             namespaces=settings.namespaces,
@@ -178,6 +219,7 @@ async def _work(settings: Settings) -> None:
                 max_discovery_jobs=settings.max_discovery_jobs,
                 max_concurrent_reconciles=settings.max_concurrent_reconciles,
                 template_selection=TemplateSelection(settings.template_selection),
+                insecure_registries=settings.insecure_registries,
             ),
         )
         manager.on_elected(_freeze)

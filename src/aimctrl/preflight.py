@@ -34,7 +34,7 @@ async def preflight(client: Client, kinds: Iterable[Kind[Any]], namespaces: Iter
 
     Raises PreflightError. Nothing is left behind when cancelled.
     """
-    await _reach(client)
+    await reach(client)
     places = tuple(namespaces) or ("",)
     asked = [(kind, place) for kind in kinds for place in (places if kind.namespaced else ("",))]
     async with asyncio.TaskGroup() as group:
@@ -57,9 +57,13 @@ async def preflight(client: Client, kinds: Iterable[Kind[Any]], namespaces: Iter
             raise PreflightError(f"the API server at {host} is in trouble: {error}") from error
 
 
-async def _reach(client: Client) -> None:
+async def reach(client: Client, patience: float = PATIENCE) -> None:
+    """See that the API server answers within that many seconds, and accepts the credentials.
+
+    Raises PreflightError. Nothing is left behind when cancelled.
+    """
     host = client.connection.server
-    trouble = f"silent for {PATIENCE:g} s"
+    trouble = f"silent for {patience:g} s"
 
     def tell(state: RetryCallState) -> None:
         nonlocal trouble
@@ -75,7 +79,7 @@ async def _reach(client: Client) -> None:
         before_sleep=tell,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             await attempts(client.request, "GET", "/version")
     except UnauthorizedError as error:
         raise PreflightError(

@@ -127,6 +127,7 @@ def test_every_option_reaches_the_settings(settings: list[Settings]) -> None:
         "--max-concurrent-reconciles": "8",
         "--max-discovery-jobs": "3",
         "--template-selection": "Preferred",
+        "--insecure-registry": "plain.example.com",
         "--grace-period": "9",
     }
     given = [word for pair in texts.items() for word in pair]
@@ -145,6 +146,7 @@ def test_every_option_reaches_the_settings(settings: list[Settings]) -> None:
             max_concurrent_reconciles=8,
             max_discovery_jobs=3,
             template_selection="Preferred",
+            insecure_registries=("plain.example.com",),
             grace_period=9.0,
         )
     ]

@@ -1,18 +1,22 @@
 """The AIM operator as controllers to add to a manager: one's own, or that of `aimctrl run`."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 from aimctrl.aim.discovery.job import SELECTOR
 from aimctrl.aim.discovery.slots import SlotLedger, Waiter
-from aimctrl.aim.model.reconciler import ModelReconciler
+from aimctrl.aim.model.inspect import Asker, Inspector
 from aimctrl.aim.options import OperatorOptions
-from aimctrl.aim.service.reconciler import ServiceReconciler
-from aimctrl.aim.shared import MODEL_KINDS, TEMPLATE_KINDS, Shared
-from aimctrl.aim.template.reconciler import TemplateReconciler
+from aimctrl.aim.reconcilers import RECONCILED, Basis, reconciler
+from aimctrl.aim.registry.client import RegistryClient
+from aimctrl.aim.shared import Shared
 from aimctrl.kube.core import JOBS
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.controller import Controller
 from aimctrl.runtime.index import decode_meta
 from aimctrl.runtime.manager import Manager
+from aimctrl.runtime.workqueue import Priority
 
 
 def add_controllers(manager: Manager, options: OperatorOptions = OperatorOptions()) -> None:  # noqa: B008 - frozen
@@ -28,17 +32,24 @@ def add_controllers(manager: Manager, options: OperatorOptions = OperatorOptions
 
     ledger = SlotLedger(options.max_discovery_jobs, wake)
     manager.informers.informer(JOBS, selector=SELECTOR).add_handler(ledger.on_change)
+    inspector = _inspector(manager, options, controllers)
     manager.on_elected(lambda: _take_stock(manager.client, manager.namespaces, ledger))
-    whole_cluster = not manager.namespaces
-    for kind in TEMPLATE_KINDS:
-        if whole_cluster or kind.namespaced:
-            controllers[kind.name] = TemplateReconciler(shared, ledger, kind).controller()
-    for model in MODEL_KINDS:
-        if whole_cluster or model.namespaced:
-            controllers[model.name] = ModelReconciler(shared, model).controller()
-    controllers["AIMService"] = ServiceReconciler(shared).controller()
+    basis = Basis(shared, ledger, inspector)
+    for kind in RECONCILED:
+        if kind.namespaced or not manager.namespaces:
+            controllers[kind.name] = reconciler(kind, basis).controller()
     for controller in controllers.values():
         manager.add(controller)
+
+
+def _inspector(manager: Manager, options: OperatorOptions, controllers: Mapping[str, Controller]) -> Inspector:
+    def wake(asker: Asker) -> None:
+        controllers[asker.kind].enqueue(asker.key, reason="image inspected", priority=Priority.CHILD)
+
+    registry = RegistryClient(options.insecure_registries)
+    inspector = Inspector(manager.client, registry, wake, lambda: datetime.now(UTC))
+    manager.add_runnable(inspector.run, name="image inspection")
+    return inspector
 
 
 async def _take_stock(client: Client, namespaces: tuple[str, ...], ledger: SlotLedger) -> None:

@@ -49,7 +49,8 @@ def test_each_aim_kind_that_is_reconciled_has_its_controller() -> None:
     manager = Manager(Api())  # type: ignore[arg-type]
     add_controllers(manager)
     both = {"model", "image", "servicetemplate"}
-    assert {f"aim{scope}{kind}" for kind in both for scope in ("", "cluster")} | {"aimservice"} <= names(manager)
+    rest = {"aimservice", "aimtemplatecache", "aimmodelcache"}
+    assert {f"aim{scope}{kind}" for kind in both for scope in ("", "cluster")} | rest <= names(manager)
 
 
 def test_in_named_namespaces_no_cluster_kind_is_reconciled() -> None:

@@ -1,0 +1,1 @@
+"""The commands that look at a cluster and change nothing; imported when one of them runs."""

@@ -1,17 +1,27 @@
-"""What the end-to-end tests share: one real control plane with all CRDs, and a namespace for each test."""
+"""What the end-to-end tests share: one real control plane with all CRDs, a namespace for each test, and a stage.
+
+Two operators on one control plane at a time would undo each other's work: a module has either a stage or its own.
+"""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
+from aimctrl.kube.core import NODES
+from aimctrl.sandbox.script import Scripts
 from controlplane import ControlPlane, crd_folder
+from support.job_log import JobLog, job_log
+from support.world import World, operator, surroundings, world
 
 REPOSITORY = Path(__file__).parents[2]
 AIM_CRDS = REPOSITORY / "deploy" / "crds"
+OPERATOR_NAMESPACE = "kaiwo-system"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,12 +38,52 @@ def control_plane() -> Iterator[ControlPlane]:
         yield plane
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _offline() -> Iterator[None]:
+    """No registry but those on this machine is asked about an image, whatever network there is: its proxy is dead."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aimctrl.aim.registry.hosts.getproxies", lambda: {"https": "http://127.0.0.1:1"})
+        patch.setattr("aimctrl.aim.registry.hosts.proxy_bypass", lambda _host: False)
+        yield
+
+
 @pytest.fixture
 def namespace(control_plane: ControlPlane, request: pytest.FixtureRequest) -> str:
     """A namespace of this test's own; it is left to the end of the session, since deleting one takes seconds."""
-    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40].strip("-")
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:20].strip("-")
     name = f"{words}-{uuid4().hex[:8]}"
     body = json.dumps({"metadata": {"name": name}}).encode()
     status, answer = control_plane.api.request("POST", "/api/v1/namespaces", body)
     assert status == 201, answer
     return name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A cluster as an operator finds it: its user, what images do, and its discovery Jobs; one node has MI300X."""
+
+    world: World
+    scripts: Scripts
+    jobs: JobLog
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def unmanned(control_plane: ControlPlane) -> AsyncIterator[Stage]:
+    """The module's stage without an operator; what its tests applied is gone afterwards."""
+    async with (
+        world(control_plane) as user,
+        surroundings(control_plane) as scripts,
+        job_log(control_plane) as jobs,
+    ):
+        await user.namespace(OPERATOR_NAMESPACE)
+        await user.have(NODES, "mi300x", labels={"amd.com/gpu.device-id": "74a1"})
+        yield Stage(user, scripts, jobs)
+        await user.clean()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(control_plane: ControlPlane, unmanned: Stage) -> AsyncIterator[Stage]:
+    """The module's stage with an operator at work."""
+    async with operator(control_plane):
+        yield unmanned
+        await unmanned.world.clean()

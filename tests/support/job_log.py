@@ -37,9 +37,9 @@ class JobLog:
             if job.metadata.labels["aim.silogen.ai/template"] == template and namespace in {"", job.metadata.namespace}
         ]
 
-    def names(self, namespace: str) -> list[Key]:
-        """The name of each Job there ever was in a namespace, as often as it was created."""
-        return sorted(job.key for job in self.jobs.values() if job.metadata.namespace == namespace)
+    def names(self, prefix: str) -> list[Key]:
+        """The name of each Job there ever was of templates with that prefix, as often as it was created."""
+        return sorted(job.key for job in self.jobs.values() if _template(job).startswith(prefix))
 
     def on_change(self, change: Change) -> None:
         """Take note; the handler for an informer of discovery Jobs."""
@@ -57,16 +57,21 @@ class JobLog:
             self._unfinished.discard(job.metadata.uid)
 
 
+def _template(job: Job) -> str:
+    return job.metadata.labels["aim.silogen.ai/template"]
+
+
 @asynccontextmanager
 async def job_log(plane: ControlPlane) -> AsyncIterator[JobLog]:
     """Follows the Jobs while the block runs, on a connection of its own."""
     log = JobLog()
-    async with Client(await connect(str(plane.kubeconfig))) as client, asyncio.TaskGroup() as tasks:
+    async with Client(await connect(str(plane.kubeconfig))) as client:
         informers = Informers(client)
         informers.informer(JOBS, selector=SELECTOR).add_handler(log.on_change)
-        running = tasks.create_task(informers.run())
-        await informers.wait_settled()
+        running = asyncio.create_task(informers.run())
         try:
+            await informers.wait_settled()
             yield log
         finally:
             running.cancel()
+            await asyncio.wait({running})

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from tenacity import retry, retry_if_exception_type, wait_random_exponential
+
 from aimctrl.aim.discovery.job import SELECTOR
 from aimctrl.aim.discovery.slots import SlotLedger, Waiter
 from aimctrl.aim.model.inspect import Asker, Inspector
@@ -14,6 +16,7 @@ from aimctrl.kube.core import JOBS
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.controller import Controller
+from aimctrl.runtime.errors import TransientError
 from aimctrl.runtime.index import decode_meta
 from aimctrl.runtime.manager import Manager
 from aimctrl.runtime.workqueue import Priority
@@ -52,8 +55,12 @@ def _inspector(manager: Manager, options: OperatorOptions, controllers: Mapping[
     return inspector
 
 
+@retry(retry=retry_if_exception_type(TransientError), wait=wait_random_exponential(max=10))
 async def _take_stock(client: Client, namespaces: tuple[str, ...], ledger: SlotLedger) -> None:
-    """Count the discovery Jobs there are now: the cache may not show yet what a former leader did last."""
+    """Count the discovery Jobs there are now: the cache may not show yet what a former leader did last.
+
+    Until the API server has told, nothing is reconciled. Cancelling leaves what was counted so far.
+    """
     for namespace in namespaces or ("",):
         token = ""
         while True:

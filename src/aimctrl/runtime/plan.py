@@ -90,8 +90,8 @@ class Plan:
     """The state to bring about.
 
     `status` is the whole status to have (None leaves it alone, its fields that are None are left out); `notes` are
-    recorded once it is written; `requeue_after` is in seconds. `finalizers` are all that the target is to have (None leaves them alone): a new one
-    is there before any child, and one goes once the removals were tried.
+    recorded once it is written; `requeue_after` is in seconds. `finalizers` are all that the target is to have (None
+    leaves them alone): a new one is there before any child, and one goes once the removals were tried.
     """
 
     target: Target

@@ -11,6 +11,7 @@ from aimctrl.aim.operator import _take_stock, add_controllers
 from aimctrl.aim.options import OperatorOptions
 from aimctrl.kube.kinds import Kind
 from aimctrl.runtime.client import Page
+from aimctrl.runtime.errors import Answer, ServerError
 from aimctrl.runtime.manager import Manager
 from support.fake_api import FakeApi
 
@@ -74,3 +75,22 @@ async def test_stock_is_taken_of_the_jobs_there_are(namespaces: tuple[str, ...],
     ledger = SlotLedger(10, lambda _waiter: None)
     await _take_stock(Api(jobs), namespaces, ledger)  # type: ignore[arg-type]
     assert ledger.taken == taken
+
+
+class Restarting(Api):
+    """An API server that answers only from the third question on."""
+
+    questions = 0
+
+    async def list_page(self, kind: Kind[Any], namespace: str = "", **how: Any) -> Page:
+        self.questions += 1
+        if self.questions < 3:
+            raise ServerError(Answer(503, "ServiceUnavailable", "starting", method="GET"))
+        return await super().list_page(kind, namespace, **how)
+
+
+@pytest.mark.looptime
+async def test_stock_is_taken_however_long_the_api_server_takes_to_answer() -> None:
+    ledger, api = SlotLedger(10, lambda _waiter: None), Restarting({"": [[job("a")]]})
+    await _take_stock(api, (), ledger)  # type: ignore[arg-type]
+    assert (api.questions, ledger.taken) == (3, 1)

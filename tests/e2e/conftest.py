@@ -38,7 +38,7 @@ def control_plane() -> Iterator[ControlPlane]:
         yield plane
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _offline() -> Iterator[None]:
     """No registry but those on this machine is asked about an image, whatever network there is: its proxy is dead."""
     with pytest.MonkeyPatch.context() as patch:

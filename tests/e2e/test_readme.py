@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from aimctrl.api.kinds import AIM_SERVICE
+from aimctrl.api.kinds import AIM_SERVICE, ALL
 from aimctrl.kube.core import CONFIGMAPS, NAMESPACES
 from aimctrl.kube.kinds import Key
-from controlplane import ControlPlane
+from controlplane import ControlPlane, ensure
 from support.world import operator, surroundings, world
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -62,6 +63,19 @@ async def test_example_becomes_a_running_service(control_plane: ControlPlane):
         await user.reaches(AIM_SERVICE, "chat", "default", status="Running")
         await user.delete(AIM_SERVICE, "chat", "default")
         await user.clean()
+
+
+def test_printed_crds_can_be_applied(control_plane: ControlPlane):
+    """`aimctrl crds | kubectl apply --server-side -f -`, the way to install them."""
+    assert "aimctrl crds | kubectl apply --server-side -f -" in README
+    printed = subprocess.run(
+        [str(Path(sys.executable).with_name("aimctrl")), "crds"], capture_output=True, check=True, timeout=60
+    ).stdout
+    kubectl = [str(ensure("kubectl")["kubectl"]), "--kubeconfig", str(control_plane.kubeconfig)]
+    apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"]
+    applied = subprocess.run([*kubectl, *apply], input=printed, capture_output=True, check=False, timeout=120)
+    assert applied.returncode == 0, applied.stderr.decode()
+    assert applied.stdout.count(b"serverside-applied") == len(ALL)
 
 
 def test_indented_commands_exist():

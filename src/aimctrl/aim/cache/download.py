@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from aimctrl.aim import jobs
 from aimctrl.aim.cache.names import DOWNLOAD, claim_name, download_name, labels
 from aimctrl.aim.discovery.pull import pull_failure
 from aimctrl.aim.merging import merge_env
@@ -24,8 +25,6 @@ TTL_SECONDS: Final = 600
 
 CACHE_FOLDER: Final = "/cache"
 TEMPORARY_FOLDER: Final = "/tmp"  # noqa: S108 - in the container, on a volume of its own
-
-_USER: Final = 65532
 
 _UNLESS_DISRUPTED: Final = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
 """A Pod that was evicted or preempted has not failed; one that has ends the Job, since pauses are the cache's own."""
@@ -100,16 +99,7 @@ def download_job(cache: Target, inputs: DownloadInputs, propagated: Mapping[str,
 
 def expiry(view: DownloadView | None) -> tuple[Child, ...]:
     """Once how a Job ended is in status, it may expire."""
-    if view is None or not view.job.finished or view.job.spec.ttl_seconds_after_finished is not None:
-        return ()
-    meta = view.job.metadata
-    manifest = {
-        "apiVersion": JOBS.api_version,
-        "kind": JOBS.name,
-        "metadata": {"name": meta.name, "namespace": meta.namespace},
-        "spec": {"ttlSecondsAfterFinished": TTL_SECONDS},
-    }
-    return (Child(JOBS, manifest, mode="patch", uid=meta.uid),)
+    return () if view is None else jobs.expiry(view.job, TTL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +134,9 @@ def _image_trouble(pod: Pod, waiting: Waiting) -> Hindrance | None:
 
 
 def _pod(cache: str, inputs: DownloadInputs) -> dict[str, Any]:
-    optional: dict[str, Any] = {
-        "imagePullSecrets": [{"name": name} for name in inputs.pull_secrets],
-        "serviceAccountName": inputs.service_account,
-    }
+    owned = {"fsGroup": jobs.USER, "fsGroupChangePolicy": "OnRootMismatch"}
     return {
-        "restartPolicy": "Never",
-        **{name: value for name, value in optional.items() if value},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        **jobs.restricted_pod(inputs.pull_secrets, inputs.service_account, **owned),
         "containers": [_container(inputs)],
         "volumes": [
             {"name": "cache", "persistentVolumeClaim": {"claimName": claim_name(cache)}},
@@ -175,7 +153,7 @@ def _container(inputs: DownloadInputs) -> dict[str, Any]:
         "image": inputs.image,
         "args": [inputs.source, CACHE_FOLDER],
         "env": list(merge_env(inputs.env, [home])),
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": jobs.CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": "cache", "mountPath": CACHE_FOLDER},
             {"name": "tmp", "mountPath": TEMPORARY_FOLDER},

@@ -11,16 +11,13 @@ from aimctrl.aim.cache.model_cache_observed import Observed
 from aimctrl.aim.cache.model_cache_storage import Standing, storage
 from aimctrl.aim.conditions import summary
 from aimctrl.aim.notes import config_notes
-from aimctrl.aim.resolution import DefaultNotFound
+from aimctrl.aim.resolution import LOOK_AGAIN, DefaultNotFound
 from aimctrl.api.cache import DownloadRecord, ModelCacheStatus
 from aimctrl.api.reasons import CacheReason, CacheState
 from aimctrl.kube.conditions import settle
 from aimctrl.kube.core import JOBS
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.runtime.plan import Child, Plan, Removal
-
-LOOK_AGAIN = 30.0
-"""Seconds until something that could not be read is read again."""
 
 _NAMESPACE_GONE = frozenset({"NamespaceTerminating", "NamespaceMissing"})
 

@@ -10,16 +10,12 @@ from datetime import timedelta
 from aimctrl.aim.cache.download import DownloadInputs, DownloadView, download_job, expiry, hindrance
 from aimctrl.aim.cache.model_cache_observed import Observed
 from aimctrl.aim.cache.names import download_name
+from aimctrl.aim.jobs import RECORDED_PAUSE, pause_after
 from aimctrl.api.cache import DownloadRecord
 from aimctrl.api.reasons import CacheReason, CacheState, ConditionType
 from aimctrl.kube.conditions import find
 from aimctrl.kube.core import JOBS, PersistentVolumeClaim
 from aimctrl.runtime.plan import Child, Removal
-
-FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(hours=1)
-RECORDED_PAUSE = 1.0
-"""Seconds until the Job whose end was just recorded is looked at again, to let it expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def _failed(seen: Observed, view: DownloadView, record: DownloadRecord) -> Filli
     if record.job_uid == view.job.metadata.uid:
         return _pausing(seen, record) or _make_room(view, record)
     failures = record.failures + 1
-    pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+    pause = pause_after(failures)
     counted = DownloadRecord(
         inputs_hash=record.inputs_hash,
         job_uid=view.job.metadata.uid,

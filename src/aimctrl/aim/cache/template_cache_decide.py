@@ -13,15 +13,12 @@ from aimctrl.aim.cache.template_cache_leave import leave
 from aimctrl.aim.cache.template_cache_observed import Observed
 from aimctrl.aim.conditions import summary
 from aimctrl.aim.notes import config_notes
-from aimctrl.aim.resolution import DefaultNotFound
+from aimctrl.aim.resolution import LOOK_AGAIN, DefaultNotFound
 from aimctrl.api.cache import CachedModel, TemplateCacheStatus
 from aimctrl.api.reasons import CacheReason, CacheState, ConditionType
 from aimctrl.kube.conditions import condition, find, settle
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.runtime.plan import Child, Plan
-
-LOOK_AGAIN = 30.0
-"""Seconds until something that could not be read is read again."""
 
 _NAMESPACE_GONE = frozenset({"NamespaceTerminating", "NamespaceMissing"})
 _FROM_BEST = (CacheState.AVAILABLE, CacheState.PROGRESSING, CacheState.PENDING, CacheState.FAILED)

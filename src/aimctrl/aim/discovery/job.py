@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aimctrl.aim.discovery.inputs import DiscoveryInputs
+from aimctrl.aim.jobs import CONTAINER_SECURITY, restricted_pod
 from aimctrl.aim.merging import merge_env
 from aimctrl.aim.naming import COMPONENT, MANAGED_BY, MANAGER, TEMPLATE
 from aimctrl.kube.core import JOBS
-from aimctrl.kube.kinds import Key
 from aimctrl.kube.names import canonical_json, fit, label_value, short_hash
 from aimctrl.runtime.plan import Target
 
@@ -26,8 +26,6 @@ TTL_SECONDS: Final = 60
 
 DEADLINE_SECONDS: Final = 3600
 """How long all attempts together may take, pulling a large image included; discovery itself takes seconds."""
-
-_USER: Final = 65532
 
 
 def job_name(template: Target, inputs: DiscoveryInputs) -> str:
@@ -56,40 +54,15 @@ def discovery_job(template: Target, inputs: DiscoveryInputs, namespace: str) -> 
     }
 
 
-def expiry_patch(job: Key) -> dict[str, Any]:
-    """The merge patch, as a manifest, that lets a Job expire whose result is kept elsewhere."""
-    return {
-        "apiVersion": JOBS.api_version,
-        "kind": JOBS.name,
-        "metadata": {"name": job.name, "namespace": job.namespace},
-        "spec": {"ttlSecondsAfterFinished": TTL_SECONDS},
-    }
-
-
 def _pod(inputs: DiscoveryInputs) -> dict[str, Any]:
-    optional: dict[str, Any] = {
-        "imagePullSecrets": [{"name": name} for name in inputs.pull_secrets],
-        "serviceAccountName": inputs.service_account,
+    container = {
+        "name": CONTAINER,
+        "image": inputs.image,
+        "args": ["dry-run", "--format=json"],
+        "env": _env(inputs),
+        "securityContext": CONTAINER_SECURITY,
     }
-    return {
-        "restartPolicy": "Never",
-        **{field: value for field, value in optional.items() if value},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": CONTAINER,
-                "image": inputs.image,
-                "args": ["dry-run", "--format=json"],
-                "env": _env(inputs),
-                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-            }
-        ],
-    }
+    return {**restricted_pod(inputs.pull_secrets, inputs.service_account), "containers": [container]}
 
 
 def _env(inputs: DiscoveryInputs) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aimctrl.aim.conditions import summary
-from aimctrl.aim.resolution import CatalogueEntry, config_spec
+from aimctrl.aim.resolution import LOOK_AGAIN, CatalogueEntry, config_spec
 from aimctrl.aim.service import caching, derive, findings, predictor, serving
 from aimctrl.aim.service.caching import Cached
 from aimctrl.aim.service.candidates import Candidate, made_for
@@ -27,9 +27,6 @@ from aimctrl.runtime.plan import Child, Plan, Removal
 
 JUST_MADE = 1.0
 """Seconds after which a template or cache just made is looked at, should an event of it come before our status."""
-
-LOOK_AGAIN = 30.0
-"""Seconds until something that could not be read is read again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aimctrl.aim.discovery.inputs import DiscoveryInputs
-from aimctrl.aim.discovery.job import discovery_job, expiry_patch, job_name
+from aimctrl.aim.discovery.job import TTL_SECONDS, discovery_job, job_name
 from aimctrl.aim.discovery.log import DiscoveryResult, Entry, Unparsable, choose_entry
 from aimctrl.aim.discovery.state import CannotPull, JobFailed, JobSucceeded, Stuck, Working
+from aimctrl.aim.jobs import RECORDED_PAUSE, expiry, pause_after
 from aimctrl.aim.template.observed import JobView, Observed
 from aimctrl.api.common import DiscoveredSource, ModelSource
 from aimctrl.api.reasons import ConditionType, TemplateReason, TemplateState
@@ -17,13 +18,9 @@ from aimctrl.kube.conditions import find
 from aimctrl.kube.core import JOBS, Job
 from aimctrl.runtime.plan import Child, Refusal, Removal
 
-FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(hours=1)
 CLOCKS_APART = timedelta(seconds=30)
 """By how much our clock and the API server's may differ; less than the shortest pause."""
 
-RECORDED_PAUSE = 1.0
-"""Seconds until the Job of a result just recorded is looked at again, to let it expire."""
 
 PULL_REASONS = frozenset(
     {TemplateReason.IMAGE_NOT_FOUND, TemplateReason.IMAGE_PULL_AUTH_FAILURE, TemplateReason.IMAGE_PULL_BACK_OFF}
@@ -142,9 +139,7 @@ def _pausing(seen: Observed, record: DiscoveryRecord, until: datetime) -> Undisc
 
 def _expiry(view: JobView | None) -> tuple[Child, ...]:
     """Once what a Job had to say is in status, it may expire."""
-    if view is None or not view.job.finished or view.job.spec.ttl_seconds_after_finished is not None:
-        return ()
-    return (Child(JOBS, expiry_patch(view.job.key), mode="patch", uid=view.job.metadata.uid),)
+    return () if view is None else expiry(view.job, TTL_SECONDS)
 
 
 def _from_job(seen: Observed, inputs: DiscoveryInputs, record: DiscoveryRecord) -> Discovered | Undiscovered:
@@ -225,7 +220,7 @@ def _failure(
     removals: tuple[Removal, ...] = (),
 ) -> Undiscovered:
     failures = record.failures + 1
-    pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+    pause = pause_after(failures)
     counted = DiscoveryRecord(
         inputs_hash=record.inputs_hash,
         job_name=job.metadata.name,

@@ -3,7 +3,8 @@ import re
 import pytest
 
 from aimctrl.aim.discovery.inputs import DiscoveryInputs
-from aimctrl.aim.discovery.job import SELECTOR, discovery_job, expiry_patch, job_name
+from aimctrl.aim.discovery.job import SELECTOR, TTL_SECONDS, discovery_job, job_name
+from aimctrl.aim.jobs import expiry_patch
 from aimctrl.api.kinds import AIM_CLUSTER_SERVICE_TEMPLATE, AIM_SERVICE_TEMPLATE
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.meta import Meta
@@ -114,7 +115,7 @@ def test_the_manifest_is_the_documented_one():
 
 def test_a_job_has_no_ttl_until_its_result_is_kept():
     assert "ttlSecondsAfterFinished" not in discovery_job(template(), INPUTS, "ns")["spec"]
-    assert expiry_patch(Key("ns", "j")) == {
+    assert expiry_patch(Key("ns", "j"), TTL_SECONDS) == {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "j", "namespace": "ns"},

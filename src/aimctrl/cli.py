@@ -210,6 +210,7 @@ async def _work(settings: Settings) -> None:
                 health_address=settings.health_probe_bind_address,
                 metrics_address=settings.metrics_bind_address,
                 grace_period=settings.grace_period,
+                resync_seconds=settings.resync_seconds,
             ),
         )
         add_controllers(

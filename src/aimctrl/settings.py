@@ -16,6 +16,9 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _REGISTRY = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
+_RESYNC_SECONDS, _WEEK = 36_000.0, 604_800.0
+
+
 class SettingError(ValueError):
     """A value that cannot be taken; the message names the option or variable, and what it may be."""
 
@@ -38,6 +41,7 @@ class Settings:
     template_selection: str = "Strict"
     insecure_registries: tuple[str, ...] = ()
     grace_period: float = 25.0
+    resync_seconds: float = _RESYNC_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,17 @@ def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         raise ValueError("a number of seconds")
     return float(text)
+
+
+def _resync(text: str) -> float:
+    allowed = f"0 for the default, or a number of seconds from 1 to {_WEEK:g}"
+    try:
+        seconds = _seconds(text)
+    except ValueError:
+        raise ValueError(allowed) from None
+    if seconds and not 1 <= seconds <= _WEEK:
+        raise ValueError(allowed)
+    return seconds or _RESYNC_SECONDS
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -195,6 +210,13 @@ OPTIONS: tuple[Option, ...] = (
         "AIM_GRACE_PERIOD",
         "seconds for a stop in order; less than the pod's own grace period",
         _seconds,
+    ),
+    Option(
+        "resync_seconds",
+        "--resync-seconds",
+        "AIM_RESYNC_SECONDS",
+        "seconds after which everything is looked at again though nothing has changed; 0 for the default",
+        _resync,
     ),
 )
 

@@ -136,9 +136,13 @@ async def account(world: World, plane: ControlPlane, folder: Path, name: str, *r
 
 def writers(plane: ControlPlane, *users: str) -> list[str]:
     """Which of the users wrote, in the order of the audit log, repeats left out; what concerns Leases is not counted."""
+    return [user for user, _ in groupby(event["user"]["username"] for event in writes(plane, *users))]
+
+
+def writes(plane: ControlPlane, *users: str) -> list[Any]:
+    """The audit log's events of what the users wrote, or tried to, in order; without what concerns Leases."""
     events = [event for file in plane.folder.glob("audit*.log") for event in _writes(file, users)]
-    events.sort(key=lambda event: event["requestReceivedTimestamp"])
-    return [user for user, _ in groupby(event["user"]["username"] for event in events)]
+    return sorted(events, key=lambda event: str(event["requestReceivedTimestamp"]))
 
 
 def _writes(file: Path, users: Sequence[str]) -> Iterator[Any]:

@@ -129,6 +129,7 @@ def test_every_option_reaches_the_settings(settings: list[Settings]) -> None:
         "--template-selection": "Preferred",
         "--insecure-registry": "plain.example.com",
         "--grace-period": "9",
+        "--resync-seconds": "90",
     }
     given = [word for pair in texts.items() for word in pair]
     assert cli.main(["run", *given, "--leader-elect", "--namespace", "b,c", "--namespace", "a"]) == 0
@@ -148,6 +149,7 @@ def test_every_option_reaches_the_settings(settings: list[Settings]) -> None:
             template_selection="Preferred",
             insecure_registries=("plain.example.com",),
             grace_period=9.0,
+            resync_seconds=90.0,
         )
     ]
 

@@ -2,6 +2,7 @@ from dataclasses import fields
 
 import pytest
 
+from aimctrl.runtime.informer import RESYNC_SECONDS
 from aimctrl.settings import OPTIONS, SettingError, Settings, load
 
 
@@ -17,6 +18,7 @@ def test_without_anything_said_the_defaults_hold() -> None:
     assert Settings().operator_namespace == "kaiwo-system"
     assert Settings().max_discovery_jobs == 10
     assert Settings().template_selection == "Strict"
+    assert Settings().resync_seconds == RESYNC_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,10 @@ def test_without_anything_said_the_defaults_hold() -> None:
         ("template_selection", "Preferred", "Preferred"),
         ("insecure_registries", "b:5000, a.example.com,[::1]:5000", ("[::1]:5000", "a.example.com", "b:5000")),
         ("grace_period", "12.5", 12.5),
+        ("resync_seconds", "1", 1.0),
+        ("resync_seconds", "604800", 604800.0),
+        ("resync_seconds", "0", 36000.0),
+        ("resync_seconds", "0.0", 36000.0),
     ],
 )
 def test_a_setting_is_read_alike_from_option_and_variable(field: str, text: str, value: object) -> None:
@@ -62,6 +68,9 @@ def test_a_setting_is_read_alike_from_option_and_variable(field: str, text: str,
         ("insecure_registries", "a/b", "hosts, or host:port"),
         ("grace_period", "nan", "a number of seconds"),
         ("grace_period", "-5", "a number of seconds"),
+        ("resync_seconds", "0.9", "0 for the default, or a number of seconds from 1 to 604800"),
+        ("resync_seconds", "604801", "0 for the default, or a number of seconds from 1 to 604800"),
+        ("resync_seconds", "10h", "0 for the default, or a number of seconds from 1 to 604800"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_the_name_it_came_under(field: str, text: str, allowed: str) -> None:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 Handler = Callable[[Change], None]
 
 RESYNC_SECONDS = 10 * 3600.0
-"""How often handlers look at everything again, in case something was overlooked; stretched by up to a tenth."""
+"""How often handlers look at everything again where nothing else is said, in case something was overlooked."""
 
 SLIM_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
@@ -60,11 +60,21 @@ class Informer(Generic[T]):
 
     `synced` is set while there is a complete list; `settled` once each watch has its first list or has said why it
     cannot (the kind is missing, RBAC forbids, nothing answers). With `keep_managed_fields` objects are kept whole.
+    Every `resync_seconds`, stretched by up to a tenth, handlers are told of each object as it is, old and new alike.
     """
 
-    def __init__(self, kind: Kind[T], source: Source, *, namespaces: Sequence[str] = (), selector: str = "") -> None:
+    def __init__(
+        self,
+        kind: Kind[T],
+        source: Source,
+        *,
+        namespaces: Sequence[str] = (),
+        selector: str = "",
+        resync_seconds: float = RESYNC_SECONDS,
+    ) -> None:
         self.kind = kind
         self.selector = selector
+        self.resync_seconds = resync_seconds
         self.keep_managed_fields = False
         self.synced = asyncio.Event()
         self.settled = asyncio.Event()
@@ -230,20 +240,25 @@ class Informer(Generic[T]):
 
     async def _resync(self) -> None:
         while True:
-            await asyncio.sleep(RESYNC_SECONDS * SystemRandom().uniform(1.0, 1.1))
+            await asyncio.sleep(self.resync_seconds * SystemRandom().uniform(1.0, 1.1))
             for key, entry in self.store.items():
                 self._tell(Change(key, entry, entry))
                 await asyncio.sleep(0)
 
 
 class Informers:
-    """The informers of one client, one per kind and selector; `namespaces` limits those of namespaced kinds.
+    """The informers of one client, one per kind and selector, resynced every `resync_seconds`.
+
+    `namespaces` limits those of namespaced kinds.
 
     An informer of a kind that is missing is woken by its CRD.
     """
 
-    def __init__(self, client: Source, *, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self, client: Source, *, namespaces: Sequence[str] = (), resync_seconds: float = RESYNC_SECONDS
+    ) -> None:
         self.namespaces = tuple(sorted(set(namespaces)))
+        self._resync_seconds = resync_seconds
         self._client = client
         self._informers: dict[tuple[Kind[Any], str], Informer[Any]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -253,7 +268,13 @@ class Informers:
         """The informer of that kind and label selector; made when first asked for, and started where `run` runs."""
         held = self._informers.get((kind, selector))
         if held is None:
-            held = Informer(kind, self._client, namespaces=self.namespaces, selector=selector)
+            held = Informer(
+                kind,
+                self._client,
+                namespaces=self.namespaces,
+                selector=selector,
+                resync_seconds=self._resync_seconds,
+            )
             held.on_missing = self._follow_crds
             held.on_recovered = self._answered
             self._informers[kind, selector] = held

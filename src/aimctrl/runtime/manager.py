@@ -19,7 +19,7 @@ from aimctrl.runtime.applier import Applier
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.controller import Controller, Host
 from aimctrl.runtime.events import EventRecorder
-from aimctrl.runtime.informer import Freshness, Informers
+from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
 from aimctrl.runtime.leader import LeaderElector
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import Metrics
@@ -45,6 +45,8 @@ class ManagerOptions:
     """For a stop in order; what is not done then is cancelled."""
     stale_after: float = 120.0
     """Silence on a watch after which the program is no longer ready; the API server speaks each minute."""
+    resync_seconds: float = RESYNC_SECONDS
+    """How often everything is looked at again though nothing has changed; stretched by up to a tenth."""
 
 
 class Manager:
@@ -66,7 +68,7 @@ class Manager:
         self.client = client
         self.namespaces = tuple(sorted(set(namespaces)))
         self.metrics = metrics if metrics is not None else Metrics()
-        self.informers = Informers(client, namespaces=self.namespaces)
+        self.informers = Informers(client, namespaces=self.namespaces, resync_seconds=options.resync_seconds)
         self.recorder = EventRecorder(client, component=options.component, clock=_now, observe=self.metrics.event)
         self.applier = Applier(client, self.informers, self.recorder, field_manager=client.field_manager)
         self.serving = Serving(

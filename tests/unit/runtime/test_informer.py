@@ -90,14 +90,19 @@ async def test_a_handler_added_late_hears_of_everything_that_is_there(api):
         assert late == ["b:->2 initial", "a:->1 initial"]
 
 
-async def test_now_and_then_handlers_look_at_everything_again(api):
+@pytest.mark.parametrize(
+    ("options", "every"), [({}, RESYNC_SECONDS), ({"resync_seconds": 90.0}, 90.0)], ids=["by default", "as told"]
+)
+async def test_now_and_then_handlers_look_at_everything_again(api, options, every):
     api.put("pods", "a", "x")
-    async with following(api, PODS) as (informer, log):
+    async with following(api, PODS, **options) as (informer, log):
         again = []
         informer.add_handler(lambda change: again.append(change.old is change.new and not change.initial))
         api.send(None)
         bookmarks = asyncio.create_task(_bookmarks(api))
-        await asyncio.sleep(RESYNC_SECONDS * 1.1 + 1)
+        await asyncio.sleep(every - 1)
+        assert again == [False]
+        await asyncio.sleep(every * 0.1 + 2)
         bookmarks.cancel()
         assert again == [False, True]
         assert log[1:] == ["a:1->1"]

@@ -12,7 +12,7 @@ from aimctrl.kube.core import CONFIGMAPS
 from aimctrl.runtime.controller import Controller, Host
 from aimctrl.runtime.election import LeaderOptions
 from aimctrl.runtime.errors import Answer, ForbiddenError, LeadershipLostError, NotFoundError
-from aimctrl.runtime.informer import Freshness, Informers
+from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
 from aimctrl.runtime.lister import Available, Unavailable
 from aimctrl.runtime.manager import Manager, ManagerOptions
 from aimctrl.runtime.request import Request, Result
@@ -136,6 +136,11 @@ async def run_for(seconds: float, one: Manager) -> None:
         tasks.create_task(one.run())
         await asyncio.sleep(seconds)
         one.stop()
+
+
+def test_informers_are_resynced_as_often_as_the_options_say() -> None:
+    seldom, often = manager(), manager(options=ManagerOptions(resync_seconds=90.0))
+    assert [one.informers.informer(CONFIGMAPS).resync_seconds for one in (seldom, often)] == [RESYNC_SECONDS, 90.0]
 
 
 async def test_hooks_come_before_controllers_and_the_stop_goes_back_in_order(diary: list[str]) -> None:

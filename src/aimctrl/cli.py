@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingError as error:
         print(f"aimctrl: {error}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:  # before the command itself listens for it, say while it is imported
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,14 +62,21 @@ def _parser() -> argparse.ArgumentParser:
     crds = command("crds", _crds, "Print the CustomResourceDefinitions, or write one file each.")
     crds.add_argument("--output-dir", type=Path, help="the folder to write to, made if need be")
     command("version", _version, "Print the version.")
-    _add_explain(command("explain", _explain, "Say why a service, template or model is as it is, and what to do."))
+    _add_explain(command("explain", _explain, "Say why an AIM object is as it is, and what to do."))
     _add_status(command("status", _status, "Show everything AIM in the cluster, what is stuck on top."))
     return parser
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit codes: 0 explained, 1 there is no such object, 2 wrong usage, 3 the cluster cannot be seen."
-    parser.add_argument("what", choices=("service", "template", "model"), help="what to explain; a model or an image")
+    parser.epilog = (
+        "The JSON keeps its shape, fields are only ever added: kind, namespace, name, status, trouble {reason, "
+        "message, care: mend|wait|none, remedy}, facts [{name, value, why, state, trouble, see, parts}], candidates, "
+        "templates, gpus, conditions [{type, status, holds, trouble, since, recorded}], next {steps, writesStatus, "
+        "seconds}, recorded, events, warnings. "
+        "Exit codes: 0 explained, 1 there is no such object, 2 wrong usage, 3 the cluster cannot be seen."
+    )
+    words = ("service", "template", "model", "templatecache", "modelcache")
+    parser.add_argument("what", choices=words, metavar="KIND", help=f"{', '.join(words)}; an image is a model, too")
     parser.add_argument("name", metavar="[NAMESPACE/]NAME", help="looked up in the namespace, then in the cluster")
     parser.add_argument("-n", "--namespace", default="", metavar="NAME", help="the namespace, where NAME has none")
     parser.add_argument("-o", "--output", choices=("tree", "json"), default="tree")
@@ -75,7 +84,10 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit codes: 0 shown, or stopped as asked, 2 wrong usage, 3 the cluster cannot be seen."
+    parser.epilog = (
+        "The JSON keeps its shape, fields are only ever added: items [{kind, namespace, name, status, reason, message, "
+        "created}]. Exit codes: 0 shown, or stopped as asked, 2 wrong usage, 3 the cluster cannot be seen."
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-A", "--all-namespaces", action="store_true", help="everything; that is the default")
     where.add_argument("-n", "--namespace", default="", metavar="NAME", help="what is in that namespace alone")

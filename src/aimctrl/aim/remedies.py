@@ -24,8 +24,13 @@ class Remedy:
     text: str = ""
 
 
-def remedy(reason: str) -> Remedy:
-    """What can be done about a reason; of one that is not ours, that its message has to do."""
+def remedy(reason: str, *, known: bool = True) -> Remedy:
+    """What can be done about a reason; of one that is not ours, that its message has to do.
+
+    Not `known`: whether what the reason is about is there could not be read, so that it may be.
+    """
+    if not known and reason in LOOKED_UP:
+        return _UNREAD
     return REMEDIES.get(reason, _FOREIGN)
 
 
@@ -43,6 +48,14 @@ def _none(text: str = "") -> Remedy:
 
 _FOREIGN = _mend("This version of aimctrl does not know the reason; the message says what is known.")
 
+_UNREAD = _wait(
+    "Whether it is there cannot be read just now, which is tried again by itself. If the message speaks of rights, "
+    "give the operator's service account get, list and watch on that kind."
+)
+
+LOOKED_UP = frozenset({"GPUNotAvailable", "ModelNotFound", "RuntimeConfigMissing", "TemplateNotFound"})
+"""The reasons that say that something is not there."""
+
 _FINE = _none()
 
 _SECRETS = (
@@ -53,26 +66,33 @@ _SECRETS = (
 
 _EXPLAIN_TEMPLATE = "`aimctrl explain template` says what keeps it, and what to do."
 
+_EXPLAIN_CACHE = (
+    "An artifact cannot be had: `aimctrl explain modelcache` says what is wrong with its volume or its download Job, "
+    "and what to do. An AIMModelCache that failed may be deleted: it is made anew."
+)
+
 REMEDIES = MappingProxyType(
     {
-        "AutoTemplateCreationPending": _wait("Templates follow once the image's labels have been read."),
+        "AutoTemplateCreationPending": _wait(
+            "Templates follow once the image's labels have been read. Where the message says that one is refused, mend "
+            "what refuses it: the operator's rights, a quota or an admission webhook."
+        ),
         "AutoTemplatesCreated": _FINE,
         "AutoTemplatesDisabled": _none(
             "Set spec.discovery.autoCreateTemplates to true to have templates made for what the image recommends."
         ),
         "AwaitingDiscovery": _wait(
-            "Discovery goes on by itself. Its Jobs and Pods have the label app.kubernetes.io/component=discovery; how "
-            "many may run at once is the operator's option --max-discovery-jobs."
+            "Discovery goes on by itself. `kubectl get jobs,pods -A -l app.kubernetes.io/component=discovery` shows "
+            "what runs; how many may at once is the operator's option --max-discovery-jobs."
         ),
-        "CacheFailed": _mend(
-            "Look at the AIMModelCaches that failed and at the logs of their download Jobs; a cache that is deleted is "
-            "made anew."
-        ),
+        "CacheFailed": _mend(_EXPLAIN_CACHE),
         "CacheNotRequested": _none(
             "Set spec.cacheModel on the service, or spec.caching.enabled on the template, to have the artifacts "
             "downloaded beforehand."
         ),
-        "CachePending": _wait("The cache has not begun yet; its parts follow by themselves."),
+        "CachePending": _wait(
+            "Its artifacts follow by themselves. If it stays so, `aimctrl explain modelcache` says what one waits for."
+        ),
         "CacheWarm": _FINE,
         "CacheWarming": _wait("The artifacts are being downloaded; `kubectl get aimmc` shows how far each is."),
         "ConfiguringRoute": _wait(
@@ -81,23 +101,28 @@ REMEDIES = MappingProxyType(
         ),
         "CreatingRuntime": _wait(
             "KServe brings the predictor up, which takes as long as pulling the image and loading the model. If it "
-            "does not end, look at the predictor's Pods: label serving.kserve.io/inferenceservice."
+            "stays so, `kubectl describe pods -l serving.kserve.io/inferenceservice=NAME` says what its Pods wait for. "
+            "Where the message says that a CRD is not installed, install KServe, which is noticed at once."
         ),
         "DefaultRuntimeConfigNotFound": _none(
             'Create an AIMRuntimeConfig or AIMClusterRuntimeConfig named "default" where there should be defaults.'
         ),
         "DiscoveryDisabled": _none("Set spec.discovery.enabled to true to have the labels of the image read."),
         "DiscoveryFailed": _mend(
-            "The message is the last that the discovery Job had to say. Mend the image, or the template's env, pull "
-            "secrets or profileId: discovery starts again at once when these change, else after a pause. Or list the "
-            "artifacts in spec.modelSources, which needs no discovery."
+            "The message is the last that the discovery Job, or whoever refused it, had to say. Mend the image, or the "
+            "template's env, pull secrets or profileId: discovery starts again at once when these change, else after a "
+            "pause. Or list the artifacts in spec.modelSources, which needs no discovery."
         ),
         "DownloadFailed": _mend(
-            "The log of the download Job says why; often the source does not exist, spec.env lacks the token for it, "
-            "or spec.size is too small. It is tried again after a pause."
+            "The log of the download Job says why, `kubectl logs job/NAME`; often the source does not exist, env lacks "
+            "the token for it, the download image cannot be pulled, or the size given is too small. It is tried again "
+            "after a pause, and at once when these change in the AIMModelCache, or the AIMTemplateCache that made it."
         ),
         "Downloaded": _FINE,
-        "Downloading": _wait("The download Job is running; its log says how far it is."),
+        "Downloading": _wait(
+            "It goes on by itself. The log of the download Job, `kubectl logs job/NAME`, says how far it is; where its "
+            "Pod waits for something, the message says for what."
+        ),
         "GPUNotAvailable": _mend(
             "Add a node with that GPU: it goes on by itself as soon as a node is labelled with it (GPU operators do "
             "that). Or use a template for a GPU model that the cluster has."
@@ -113,8 +138,9 @@ REMEDIES = MappingProxyType(
         "InlineModelSources": _FINE,
         "MetadataExtracted": _FINE,
         "MetadataExtractionFailed": _mend(
-            "The labels of the image are missing or malformed; the message says which. Publish the image with labels "
-            "below org.amd.silogen or com.amd.aim, or set spec.discovery.enabled to false and write templates yourself."
+            "The labels of the image are missing or malformed; the message says which. Correct spec.image, or publish "
+            "the image with labels below org.amd.silogen or com.amd.aim, or set spec.discovery.enabled to false and "
+            "write templates yourself."
         ),
         "MetadataExtractionPending": _wait("The labels of the image are read as soon as it is its turn."),
         "ModelNotFound": _mend(
@@ -123,7 +149,8 @@ REMEDIES = MappingProxyType(
             "template."
         ),
         "ModelNotReady": _mend(
-            "`aimctrl explain model` says what keeps the model from being Ready; or write a template for it yourself."
+            "`aimctrl explain model` says what keeps the model from being Ready; where it could not be made, the "
+            "message says why. Or write a template for it yourself."
         ),
         "MultipleModelsFound": _mend("Name one of these models in spec.model.ref instead of the image."),
         "NameConflict": _mend(
@@ -157,39 +184,43 @@ REMEDIES = MappingProxyType(
         ),
         "RuntimeConfigResolved": _FINE,
         "RuntimeFailed": _mend(
-            "The message says what went wrong: KServe is not installed or refuses the InferenceService, or the model "
-            "does not load. In the latter case the log of the predictor's container says more."
+            "The message says what went wrong. Where the InferenceService is refused, mend what refuses it: a quota, "
+            "an admission webhook, the operator's rights. Where the model does not load, `kubectl logs -l "
+            "serving.kserve.io/inferenceservice=NAME -c kserve-container` says more."
         ),
         "RuntimeReady": _FINE,
         "RuntimeResolved": _FINE,
         "ServingRuntimeRefused": _mend(
-            "The API server refuses the ServingRuntime, for the reason in the message: the operator's rights, a quota, "
-            "an admission webhook, or a version of KServe that knows other fields."
+            "The API server refuses the ServingRuntime. Mend what the message names: the operator's rights, a quota, "
+            "an admission webhook, or a version of KServe that knows other fields; it is tried again by itself."
         ),
         "StorageBound": _FINE,
         "StorageFailed": _mend(
-            "The PersistentVolumeClaim cannot be had; the message says why. Check the storage class, that it gives "
-            "ReadWriteMany volumes, and quotas."
+            "There can be no PersistentVolumeClaim; the message says why. Name a class that `kubectl get storageclass` "
+            "shows and that gives ReadWriteMany volumes in spec.storageClassName of the cache, or in "
+            "defaultStorageClassName of the runtime config, or make one the default; and see that no quota refuses it."
         ),
         "StorageLost": _mend(
-            "The volume is gone or was replaced, and the artifact with it; it is downloaded again once there is a "
-            "volume."
+            "The volume is gone or was replaced, and the artifact with it. Delete the PersistentVolumeClaim if it is "
+            "still there: a new one is made, and the artifact is downloaded again."
         ),
         "StoragePending": _wait(
-            "The PersistentVolumeClaim is not bound yet. If it stays so: is there a default storage class, or does the "
-            "one that is named exist, and does it give ReadWriteMany volumes?"
+            "The PersistentVolumeClaim is not bound yet. If it stays so, `kubectl describe pvc NAME` has the "
+            "provisioner's words: does the storage class give ReadWriteMany volumes, and is its provisioner running?"
         ),
         "TemplateModelMismatch": _mend(
-            "Name a template of this model in spec.templateRef, or the model of that template."
+            "Name a template of this model in spec.templateRef, or the model of that template in spec.model.ref."
         ),
         "TemplateNotAvailable": _mend(
-            "Add a node with that GPU, which is noticed at once; or name a template for a GPU that the cluster has."
+            "Add a node with that GPU, which is noticed at once; or name a template for a GPU that the cluster has in "
+            "spec.templateRef."
         ),
         "TemplateNotFound": _mend(
-            "Create a template for the model in the namespace or in the cluster, correct spec.templateRef, or ask for "
-            "less in spec.overrides and spec.template.allowUnoptimized."
+            "Create a template for the model in the namespace or in the cluster, correct spec.templateRef, ask for "
+            "less in spec.overrides, set spec.template.allowUnoptimized to true, or mend a candidate: each says why it "
+            "was dropped."
         ),
-        "TemplateNotReady": _wait(f"The service follows by itself once the template is Ready. {_EXPLAIN_TEMPLATE}"),
+        "TemplateNotReady": _wait(f"It goes on by itself once the template is Ready. {_EXPLAIN_TEMPLATE}"),
         "TemplateResolved": _FINE,
         "TemplateSelectionAmbiguous": _mend(
             "Name one of them in spec.templateRef, narrow them down with spec.overrides, or set templateSelection: "
@@ -197,15 +228,22 @@ REMEDIES = MappingProxyType(
         ),
         "TemplatesDegraded": _mend(f"Some templates of the model need help. {_EXPLAIN_TEMPLATE}"),
         "TemplatesFailed": _mend(f"None of the templates of the model works. {_EXPLAIN_TEMPLATE}"),
-        "TemplatesNotAvailable": _mend("Add nodes with a GPU that one of the model's templates asks for."),
-        "TemplatesProgressing": _wait("The templates of the model are being discovered."),
+        "TemplatesNotAvailable": _mend(
+            "Add nodes with a GPU that one of the model's templates asks for, which is noticed at once; or write a "
+            "template for a GPU model that the cluster has."
+        ),
+        "TemplatesProgressing": _wait(f"The templates of the model are being discovered. {_EXPLAIN_TEMPLATE}"),
         "TemplatesReady": _FINE,
         "WaitingForCache": _wait(
-            "The service follows by itself once the cache is Available; `kubectl get aimtc,aimmc`."
+            "The service follows by itself once the cache is Available. If it stays so, `aimctrl explain "
+            "templatecache` says what each artifact waits for."
         ),
         "Warm": _FINE,
-        "WarmFailed": _mend("Look at the AIMTemplateCache of the template's name, and at the AIMModelCaches it names."),
-        "WarmRequested": _wait("The template cache was asked for; it begins by itself."),
+        "WarmFailed": _mend(_EXPLAIN_CACHE),
+        "WarmRequested": _wait(
+            "The template cache begins by itself. If it stays so, `aimctrl explain templatecache` says what it waits "
+            "for."
+        ),
         "Warming": _wait("The artifacts are being downloaded; `kubectl get aimmc` shows how far each is."),
     }
 )

@@ -172,11 +172,19 @@ def _ask(lookup: Lookup[Resource], namespace: str, name: str) -> _Hit | Unreacha
         return Unreachable(str(error))
     if value is not None:
         return _Hit(lookup.kind, value)
+    why = unreadable(lookup)
+    return Unreachable(why) if why else None
+
+
+def unreadable(lookup: Lookup[Resource]) -> str:
+    """Why what a lookup does not find may be there all the same; `""` where it is not.
+
+    A kind that is not installed has no objects; of the others it is not known.
+    """
     state = lookup.availability
-    # A kind that is not installed has no objects; of the others it is not known.
     if isinstance(state, Unavailable) and state.reason != "KindMissing":
-        return Unreachable(f"{lookup.kind.name} cannot be read: {state.message}")
-    return None
+        return f"{lookup.kind.name} cannot be read: {state.message}"
+    return ""
 
 
 def _described(kind: Kind[Any], namespace: str, name: str) -> str:

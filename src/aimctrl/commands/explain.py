@@ -10,10 +10,10 @@ import msgspec
 
 from aimctrl.aim.explain.explainer import Explainer
 from aimctrl.aim.explain.explanation import Explanation
+from aimctrl.aim.explain.kinds import EXPLAINED
 from aimctrl.aim.options import OperatorOptions
-from aimctrl.aim.shared import MODEL_KINDS, TEMPLATE_KINDS
 from aimctrl.api.config import TemplateSelection
-from aimctrl.api.kinds import AIM_SERVICE
+from aimctrl.commands.near import near
 from aimctrl.commands.session import (
     NOT_FOUND,
     UnseenError,
@@ -32,19 +32,12 @@ from aimctrl.runtime.errors import NotFoundError
 from aimctrl.runtime.manager import Manager
 from aimctrl.settings import SettingError, Settings
 
-KINDS: dict[str, tuple[Kind[Any], ...]] = {
-    "service": (AIM_SERVICE,),
-    "template": TEMPLATE_KINDS,
-    "model": MODEL_KINDS,
-}
-"""In the order in which a name is looked up."""
-
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be explained: `service`, `template` or `model`; `name` as it was given; the namespace besides."""
+    """What is to be explained: a word of `EXPLAINED`; `name` as it was given; the namespace besides."""
 
     what: str
     name: str
@@ -71,14 +64,14 @@ def _parse(question: Question) -> Key:
 
 async def _explain(question: Question, asked: Key, settings: Settings) -> int:
     async with reader(settings) as client:
-        kinds = KINDS[question.what]
+        kinds = EXPLAINED[question.what]
         if not asked.namespace and all(kind.namespaced for kind in kinds):
             asked = Key(client.connection.namespace, asked.name)
         found = await _locate(client, kinds, asked)
-        told = await _told(client, *found, settings) if found else None
-    if told is None:
-        complain(_absent(kinds, asked))
-        return NOT_FOUND
+        told = await explanation(client, *found, settings) if found else None
+        if told is None:
+            complain(_absent(kinds, asked, await near(client, kinds, asked)))
+            return NOT_FOUND
     say(_json(told) if question.output == "json" else tree(told, datetime.now(UTC), look()))
     return 0
 
@@ -111,13 +104,18 @@ def _places(kinds: Sequence[Kind[Any]], asked: Key) -> list[tuple[Kind[Any], Key
     return [(kind, asked if kind.namespaced else Key("", asked.name)) for kind in seen]
 
 
-def _absent(kinds: Sequence[Kind[Any]], asked: Key) -> str:
+def _absent(kinds: Sequence[Kind[Any]], asked: Key, meant: Sequence[Key]) -> str:
     told = " and no ".join(f'{kind.name} "{key}"' for kind, key in _places(kinds, asked))
     hint = "" if asked.namespace else "; one of a namespace is named NAMESPACE/NAME"
-    return f"there is no {told}{hint}"
+    near_ones = f"; did you mean {' or '.join(map(str, meant))}?" if meant else ""
+    return f"there is no {told}{near_ones or hint}"
 
 
-async def _told(client: Client, kind: Kind[Any], key: Key, settings: Settings) -> Explanation | None:
+async def explanation(client: Client, kind: Kind[Any], key: Key, settings: Settings) -> Explanation | None:
+    """What is to be told about one object; None where it is not there.
+
+    Raises UnseenError where it cannot be told, TransientError where the API server does not answer.
+    """
     namespaces, warnings = await _scope(client, kind, key, settings.namespaces)
     manager = Manager(client, namespaces=namespaces)
     options = OperatorOptions(

@@ -24,10 +24,12 @@ _STATES = {
     "Ready": Style.GOOD,
     "Running": Style.GOOD,
     "Available": Style.GOOD,
+    "Bound": Style.GOOD,
     "Pending": Style.WAITING,
     "Progressing": Style.WAITING,
     "Starting": Style.WAITING,
     "not Ready": Style.WAITING,
+    "not discovered": Style.WAITING,
 }
 _ACTIONS = {
     Action.CREATE: (Style.STRONG, "creates"),
@@ -43,10 +45,10 @@ _ACTIONS = {
 def tree(told: Explanation, now: datetime, look: Look) -> str:
     """The whole explanation, ending with a newline."""
     sections = (
-        _section("Mind", [Node((Span(warning, Style.WAITING),)) for warning in told.warnings]),
+        _section("Mind", _warnings(told)),
         _section("Stands on", map(_fact, told.facts)),
         _candidates(told.candidates),
-        _section("Templates", map(_template, told.templates)),
+        _section("Templates", (_template(one, stuck=told.status != "Ready") for one in told.templates)),
         _gpus(told.gpus),
         _section("Conditions that do not hold", _conditions(told, now)),
         _section("What the operator does next", _next(told)),
@@ -54,12 +56,29 @@ def tree(told: Explanation, now: datetime, look: Look) -> str:
     )
     title = (Span(f"{told.kind} {_name(told.namespace, told.name)}", Style.STRONG), Span("  "), *_verdict(told))
     branches = tuple(section for section in sections if section is not None)
-    return draw(Node(title, _words(told.trouble), branches), look)
+    return draw(_once(Node(title, _words(told.trouble), branches), set()), look)
+
+
+def _once(node: Node, told: set[str]) -> Node:
+    """The node without the hints that were given before, from the top."""
+    notes = tuple(note for note in node.notes if note.style is not Style.HINT or note.text not in told)
+    told.update(note.text for note in notes if note.style is Style.HINT)
+    return Node(node.head, notes, tuple(_once(branch, told) for branch in node.branches))
 
 
 def state_style(state: str) -> Style:
     """How the state of an object looks."""
     return _STATES.get(state, Style.BAD if state else Style.PLAIN)
+
+
+def _warnings(told: Explanation) -> Iterator[Node]:
+    """What the rest is to be taken with; first, what the cluster says instead, which may be the very cause."""
+    if told.recorded is not None:
+        said = told.recorded
+        head = (Span("in the cluster: "), Span(said.status or "no status", state_style(said.status)))
+        yield Node((*head, Span(f" ({said.trouble.reason})")), _words(said.trouble))
+    for warning in told.warnings:
+        yield Node((Span(warning, Style.WAITING),))
 
 
 def _verdict(told: Explanation) -> tuple[Span, ...]:
@@ -89,33 +108,52 @@ def _fact(fact: Fact) -> Node:
     state = (Span(", "), Span(fact.state, state_style(fact.state))) if fact.state else ()
     why = (Span(f" ({fact.why})", Style.DIM),) if fact.why else ()
     head = (Span(f"{fact.name}: "), Span(fact.value, Style.STRONG), *state, *why)
-    trouble = fact.trouble
+    parts = tuple(map(_fact, fact.parts))
+    # What its parts say is not said again.
+    said = () if any(map(_is_troubled, fact.parts)) else _said(fact.trouble)
+    return Node(head, (*said, *_see(fact.see)), parts)
+
+
+def _is_troubled(fact: Fact) -> bool:
+    return fact.trouble is not None or any(map(_is_troubled, fact.parts))
+
+
+def _said(trouble: Trouble | None) -> tuple[Span, ...]:
     if trouble is None:
-        return Node(head)
-    said = Span(f"{trouble.reason}: {trouble.message}".removesuffix(": "), _CARE[trouble.care])
-    return Node(head, (said, *_hint(trouble)))
+        return ()
+    return (Span(f"{trouble.reason}: {trouble.message}".removesuffix(": "), _CARE[trouble.care]), *_hint(trouble))
+
+
+def _see(command: str) -> tuple[Span, ...]:
+    return (Span(f"→ {command}", Style.HINT),) if command else ()
 
 
 def _candidates(candidates: tuple[Candidate, ...] | None) -> Node | None:
     if candidates is None:
         return None
     nothing = [Node((Span("no template names this model, neither in the namespace nor in the cluster"),))]
-    return _section("Candidates", [_candidate(one) for one in candidates] or nothing)
+    stuck = not any(one.chosen for one in candidates)
+    return _section("Candidates", [_candidate(one, stuck=stuck) for one in candidates] or nothing)
 
 
-def _candidate(one: Candidate) -> Node:
+def _candidate(one: Candidate, *, stuck: bool) -> Node:
+    """What can be done about one is told where none is chosen."""
     mark = Span("✓ ", Style.GOOD) if one.chosen else Span("✗ ", Style.BAD)
     name = Span(f"{one.kind} {_name(one.namespace, one.name)} ", Style.STRONG if one.chosen else Style.PLAIN)
     state = Span(one.state, state_style(one.state))
     why = Span(f" ({one.reason}: {one.why})", Style.PLAIN if one.chosen else Style.DIM)
-    return Node((mark, name, state, why))
+    hints = (*_hint(one.trouble), *_see(one.see)) if stuck and one.trouble is not None else ()
+    return Node((mark, name, state, why), hints)
 
 
-def _template(one: ModelTemplate) -> Node:
+def _template(one: ModelTemplate, *, stuck: bool) -> Node:
+    """What can be done about one is told where the model is not Ready."""
     state = Span(one.state, state_style(one.state))
     said = f"{one.reason}: {one.message}".removesuffix(": ")
     why = (Span(f" ({said})", Style.DIM),) if said else ()
-    return Node((Span(f"{one.kind} {_name(one.namespace, one.name)} "), state, *why))
+    remedy = (Span(f"→ {one.remedy}", Style.HINT),) if one.remedy else ()
+    hints = (*remedy, *_see(one.see)) if stuck else ()
+    return Node((Span(f"{one.kind} {_name(one.namespace, one.name)} "), state, *why), hints)
 
 
 def _gpus(gpus: tuple[GPU, ...] | None) -> Node | None:

@@ -1,32 +1,61 @@
 """The overview as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from aimctrl.aim.overview import Row
 from aimctrl.render.explanation import state_style
-from aimctrl.render.text import Span, Style, age, cut, painted, plain
+from aimctrl.render.text import Span, Style, age, cells, cut, painted, plain
 from aimctrl.render.tree import Look
 
 _COLUMNS = ("KIND", "NAMESPACE", "NAME", "STATUS", "REASON", "AGE", "MESSAGE")
 _GAP = "  "
-_NARROWEST = 12
-"""Columns that the message has at least."""
+_MESSAGE, _NAME, _SHORTEST = 16, 20, 8
+"""Columns that messages, names and anything else have at least, where they need them."""
 
 
 def table(rows: Sequence[Row], now: datetime, look: Look, *, height: int | None = None) -> str:
-    """The table in at most `height` lines, ending with a newline; messages are cut to the width."""
+    """The table in at most `height` lines, ending with a newline.
+
+    Where there is not the width for all of it messages are cut, then names; then there are no messages.
+    """
     if not rows:
         return "nothing of AIM is here\n"
     texts = [_texts(row, now) for row in rows]
-    widths = [max(len(line[column]) for line in [_COLUMNS, *texts]) for column in range(len(_COLUMNS) - 1)]
-    room = None if look.width is None else max(look.width - sum(widths) - len(_GAP) * len(widths), _NARROWEST)
-    lines = [_line([Span(name, Style.STRONG) for name in _COLUMNS], widths, room, look)]
-    lines += [_line(_spans(text), widths, room, look) for text in texts]
+    needed = [max(cells(line[column]) for line in [_COLUMNS, *texts]) for column in range(len(_COLUMNS))]
+    widths = needed if look.width is None else _fitted(needed, look.width)
+    lines = [_line([Span(name, Style.STRONG) for name in _COLUMNS], widths, look)]
+    lines += [_line(_spans(text), widths, look) for text in texts]
     if height is not None and len(lines) > height:
         hidden = len(lines) - (height - 1)
         lines = [*lines[: height - 1], f"… and {hidden} more"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _fitted(needed: Sequence[int], width: int) -> list[int]:
+    """The widths of the columns, 0 for messages that there is no room for."""
+    *fixed, message = needed
+    room = width - len(_GAP) * len(fixed)
+    told = _names_cut(fixed, room - min(message, 3 * _MESSAGE))
+    if sum(told) + _MESSAGE <= room:
+        return [*told, min(message, room - sum(told))]
+    alone = _names_cut(fixed, room + len(_GAP))
+    return [*_cut(alone, range(len(alone)), room + len(_GAP), _SHORTEST), 0]
+
+
+def _names_cut(widths: Sequence[int], room: int) -> list[int]:
+    return _cut(widths, (_COLUMNS.index("NAMESPACE"), _COLUMNS.index("NAME")), room, _NAME)
+
+
+def _cut(widths: Sequence[int], columns: Iterable[int], room: int, shortest: int) -> list[int]:
+    """The widths after the widest of these columns were cut down so that all have room, or to the shortest."""
+    fitted, chosen = list(widths), tuple(columns)
+    while sum(fitted) > room:
+        widest = max(chosen, key=lambda column: fitted[column])
+        if fitted[widest] <= shortest:
+            break
+        fitted[widest] -= 1
+    return fitted
 
 
 def _texts(row: Row, now: datetime) -> tuple[str, ...]:
@@ -40,11 +69,8 @@ def _spans(texts: Sequence[str]) -> list[Span]:
     return [Span(text, styles.get(column, Style.PLAIN)) for column, text in enumerate(texts)]
 
 
-def _line(spans: Sequence[Span], widths: Sequence[int], room: int | None, look: Look) -> str:
-    *fixed, message = spans
-    parts = [
-        painted(span, colour=look.colour) + " " * (width - len(span.text))
-        for span, width in zip(fixed, widths, strict=True)
-    ]
-    said = message.text if room is None else cut(message.text, room)
-    return _GAP.join([*parts, painted(Span(said, message.style), colour=look.colour)]).rstrip()
+def _line(spans: Sequence[Span], widths: Sequence[int], look: Look) -> str:
+    shown = [Span(cut(plain(span.text), width), span.style) for span, width in zip(spans, widths, strict=True)]
+    padding = (" " * (width - cells(cell.text)) for cell, width in zip(shown, widths, strict=True))
+    parts = (painted(cell, colour=look.colour) + space for cell, space in zip(shown, padding, strict=True))
+    return _GAP.join(parts).rstrip()

@@ -3,11 +3,14 @@
 What comes from a cluster may have been written by anybody, a container's log among them, so everything passes `plain`.
 """
 
+import re
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from itertools import groupby
 
 
 class Style(Enum):
@@ -79,6 +82,29 @@ def wrapped(text: str, width: int | None) -> list[str]:
 
 
 _NARROWEST = 20
+
+_WORD = re.compile(r"\S+\s*|\s+")
+
+
+def flowed(spans: Iterable[Span], width: int | None) -> list[list[Span]]:
+    """The spans on as many lines as it takes, broken between words; one where `width` is None."""
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for span in spans:
+        for word in [span.text] if width is None else _WORD.findall(plain(span.text)):
+            text = word
+            if width is not None and used and used + cells(word.rstrip()) > max(width, _NARROWEST):
+                lines.append([])
+                used, text = 0, word.lstrip()
+            lines[-1].append(Span(text, span.style))
+            used += cells(text)
+    return [_joined(line) for line in lines]
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Neighbours of one style as one, without space at the end."""
+    ended = [*spans[:-1], *(Span(last.text.rstrip(), last.style) for last in spans[-1:])]
+    return [Span("".join(one.text for one in same), style) for style, same in groupby(ended, lambda one: one.style)]
 
 
 def age(since: datetime | None, now: datetime) -> str:

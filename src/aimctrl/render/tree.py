@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aimctrl.render.text import Span, Style, painted, plain, wrapped
+from aimctrl.render.text import Span, Style, flowed, painted, plain, wrapped
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`head` stays on one line; `notes` are wrapped."""
+    """`head` has a line of its own, `notes` follow, one paragraph each; what is too long is wrapped."""
 
     head: tuple[Span, ...]
     notes: tuple[Span, ...] = ()
@@ -29,9 +29,10 @@ def draw(root: Node, look: Look) -> str:
 
 
 def _lines(node: Node, look: Look, first: str, rest: str) -> Iterator[str]:
-    heads = "".join(painted(span, colour=look.colour) for span in node.head)
-    yield f"{_branch(first, look)}{heads}".rstrip()
     below = f"{rest}{'│  ' if node.branches else '   '}"
+    for number, spans in enumerate(flowed(node.head, None if look.width is None else look.width - len(below))):
+        heads = "".join(painted(span, colour=look.colour) for span in spans)
+        yield f"{_branch(below if number else first, look)}{heads}".rstrip()
     for note in node.notes:
         room = None if look.width is None else look.width - len(below)
         for line in wrapped(plain(note.text), room):

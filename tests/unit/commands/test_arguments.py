@@ -1,10 +1,15 @@
 """What the command line makes of `explain` and `status`."""
 
+import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from aimctrl import cli
+from aimctrl.aim.explain.explanation import Explanation
+from aimctrl.aim.explain.kinds import EXPLAINED
+from aimctrl.aim.overview import Row
 from aimctrl.commands import explain, status
 from aimctrl.commands.explain import Question
 from aimctrl.commands.status import Overview
@@ -47,6 +52,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             "explain service x --template-selection Preferred",
             (Question("service", "x"), Settings(template_selection="Preferred")),
         ),
+        ("explain templatecache ml/all", (Question("templatecache", "ml/all"), Settings())),
+        ("explain modelcache ml/weights", (Question("modelcache", "ml/weights"), Settings())),
         ("status", (Overview(), Settings())),
         ("status -A --watch", (Overview(watch=True), Settings())),
         ("status -n ml -o json --context c", (Overview("ml", output="json"), Settings(context="c"))),
@@ -63,6 +70,14 @@ def test_what_the_operator_was_told_by_its_environment_counts_here_too(
     monkeypatch.setenv("AIM_WATCH_NAMESPACES", "a,b")
     assert cli.main(["explain", "service", "a/chat"]) == 0
     assert asked[0][1].namespaces == ("a", "b")
+
+
+def test_an_interrupt_before_the_command_listens_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(question: Any, settings: Settings) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(explain, "explain", interrupted)
+    assert cli.main(["explain", "service", "ml/chat"]) == 130
 
 
 @pytest.mark.parametrize(
@@ -88,6 +103,22 @@ def test_wrong_usage_ends_with_2(arguments: str, capsys: pytest.CaptureFixture[s
 def test_a_name_that_cannot_be_one_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "service", "A/B"]) == 2
     assert capsys.readouterr().err == "aimctrl: 'A/B' is not NAME or NAMESPACE/NAME\n"
+
+
+@pytest.mark.parametrize(("command", "shape"), [("explain", Explanation), ("status", Row)])
+def test_help_names_the_fields_of_the_json(
+    command: str, shape: type[msgspec.Struct], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    words = set(re.findall(r"\w+", capsys.readouterr().out))
+    assert set(shape.__struct_encode_fields__) <= words
+
+
+def test_help_names_what_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["explain", "--help"])
+    assert ", ".join(EXPLAINED) in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("command", ["explain", "status"])

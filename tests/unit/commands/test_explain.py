@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from aimctrl.aim.explain.kinds import EXPLAINED
 from aimctrl.api.kinds import (
     AIM_CLUSTER_IMAGE,
     AIM_CLUSTER_MODEL,
@@ -14,7 +15,7 @@ from aimctrl.api.kinds import (
     AIM_SERVICE,
     AIM_SERVICE_TEMPLATE,
 )
-from aimctrl.commands.explain import KINDS, Question, _absent, _json, _locate, _parse, _places, _scope
+from aimctrl.commands.explain import Question, _absent, _json, _locate, _parse, _places, _scope
 from aimctrl.commands.session import UnseenError
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.connection import Connection
@@ -62,15 +63,21 @@ MODELS = [AIM_MODEL, AIM_IMAGE, AIM_CLUSTER_MODEL, AIM_CLUSTER_IMAGE]
     ids=["service", "template", "cluster template", "model", "cluster model"],
 )
 def test_a_name_is_looked_up_in_its_namespace_and_then_in_the_cluster(what: str, asked: Key, expected: Any) -> None:
-    assert _places(KINDS[what], asked) == expected
+    assert _places(EXPLAINED[what], asked) == expected
 
 
 def test_what_is_not_there_is_named() -> None:
-    assert _absent(KINDS["template"], Key("ml", "x")) == (
+    assert _absent(EXPLAINED["template"], Key("ml", "x"), ()) == (
         'there is no AIMServiceTemplate "ml/x" and no AIMClusterServiceTemplate "x"'
     )
-    assert _absent(KINDS["template"], Key("", "x")) == (
+    assert _absent(EXPLAINED["template"], Key("", "x"), ()) == (
         'there is no AIMClusterServiceTemplate "x"; one of a namespace is named NAMESPACE/NAME'
+    )
+
+
+def test_what_may_have_been_meant_is_offered() -> None:
+    assert _absent(EXPLAINED["service"], Key("ml", "caht"), (Key("ml", "chat"), Key("ns", "chart"))) == (
+        'there is no AIMService "ml/caht"; did you mean ml/chat or ns/chart?'
     )
 
 
@@ -96,7 +103,7 @@ class Api:
 
 
 async def located(api: Api, what: str = "template") -> Any:
-    return await _locate(api, KINDS[what], Key("ml", "x"))  # type: ignore[arg-type]
+    return await _locate(api, EXPLAINED[what], Key("ml", "x"))  # type: ignore[arg-type]
 
 
 async def test_the_namespace_comes_before_the_cluster() -> None:

@@ -88,6 +88,65 @@ def test_facts_with_reason_state_and_trouble() -> None:
     ]
 
 
+def test_what_a_fact_stands_on_hangs_below_it_and_is_not_said_twice() -> None:
+    wrong = Trouble("CacheFailed", "weights failed: no space", Care.MEND, "Look at the parts.")
+    volume = Fact("volume", "PVC", trouble=Trouble("StorageFailed", "no space", Care.MEND, "Make room."))
+    fine = Fact("volume", "PVC", "bound", "Bound")
+    cache = Fact("cache", "C", "asked for", "Failed", wrong, "aimctrl explain templatecache ml/c", (fine, volume))
+    assert section("Stands on", facts=(cache,)) == [
+        "cache: C, Failed (asked for)",
+        "→ aimctrl explain templatecache ml/c",
+        "volume: PVC, Bound (bound)",
+        "volume: PVC",
+        "StorageFailed: no space",
+        "→ Make room.",
+    ]
+    alone = msgspec.structs.replace(cache, parts=(fine,))
+    assert section("Stands on", facts=(alone,))[1:4] == [
+        "CacheFailed: weights failed: no space",
+        "→ Look at the parts.",
+        "→ aimctrl explain templatecache ml/c",
+    ]
+
+
+def test_a_hint_is_given_once() -> None:
+    twice = (Fact("a", "1", trouble=MISSING), Fact("b", "2", trouble=MISSING))
+    assert drawn(facts=twice).count("→ Create it.") == 1
+    assert drawn(facts=twice, trouble=MISSING).splitlines()[2] == "│  → Create it."
+
+
+def test_what_the_cluster_says_comes_before_the_other_warnings() -> None:
+    assert section("Mind", recorded=Recorded("Failed", REFUSED), warnings=("mind the gap",)) == [
+        "in the cluster: Failed (RouteFailed)",
+        "a webhook",
+        "→ Mend the route.",
+        "mind the gap",
+    ]
+
+
+STUCK = Trouble("ImageNotFound", "no such tag", Care.MEND, "Correct it.")
+
+
+def test_what_to_do_about_a_candidate_is_told_where_none_is_chosen() -> None:
+    broken = Candidate(
+        "AIMServiceTemplate", "ml", "a", "Degraded", chosen=False, reason="TemplateDegraded", why="junk",
+        trouble=STUCK, see="aimctrl explain template ml/a",
+    )  # fmt: skip
+    chosen = Candidate("AIMServiceTemplate", "ml", "b", "Ready", chosen=True, reason="OnlyMatch", why="fits")
+    hints = ["→ Correct it.", "→ aimctrl explain template ml/a"]
+    assert section("Candidates", candidates=(broken,))[1:] == hints
+    assert len(section("Candidates", candidates=(broken, chosen))) == 2
+
+
+def test_what_to_do_about_a_template_is_told_where_the_model_is_not_ready() -> None:
+    one = ModelTemplate(
+        "AIMServiceTemplate", "ml", "a", "Failed", "R", "m", "Correct it.", "aimctrl explain template a"
+    )
+    hints = ["→ Correct it.", "→ aimctrl explain template a"]
+    assert section("Templates", templates=(one,), status="Failed")[1:] == hints
+    assert section("Templates", templates=(one,), status="Ready")[1:] == []
+
+
 def test_candidates_and_what_became_of_them() -> None:
     candidates = (
         Candidate(
@@ -172,7 +231,6 @@ def test_what_the_cluster_says_instead_is_told_with_its_remedy() -> None:
         "→ Create it.",
         "in the cluster: Ready=False  RouteFailed",
         "a webhook",
-        "→ Mend the route.",
     ]
 
 

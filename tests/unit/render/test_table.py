@@ -29,7 +29,43 @@ def test_messages_are_cut_to_the_width() -> None:
     lines = table(ROWS, NOW, Look(width=90)).splitlines()
     assert lines[1].endswith("there is no model…")
     assert len(lines[1]) == 90
-    assert table(ROWS, NOW, Look(width=20)).splitlines()[1].endswith("  there is no…")
+
+
+LONG = Row("AIMModelCache", "ml", "x" * 253, "Failed", "StorageFailed", "there is no StorageClass fast", NOW)
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        pytest.param(
+            140,
+            f"AIMModelCache     ml         {'x' * 42}…  Failed    StorageFailed      0s   there is no StorageClass fast",
+            id="names are cut for the message",
+        ),
+        pytest.param(
+            105,
+            f"AIMModelCache     ml         {'x' * 19}…  Failed    StorageFailed      0s   there is no Storage…",
+            id="then both",
+        ),
+        pytest.param(
+            90,
+            f"AIMModelCache     ml         {'x' * 26}…  Failed    StorageFailed      0s",
+            id="then there is no message",
+        ),
+        pytest.param(
+            72, "AIMModelCache   ml         xxxxxxxxxxxxx…  Failed    StorageFailed   0s", id="then all are cut"
+        ),
+    ],
+)
+def test_what_does_not_fit_the_width_is_cut(width: int, expected: str) -> None:
+    lines = table((*ROWS, LONG), NOW, Look(width=width)).splitlines()
+    assert lines[-1] == expected
+    assert max(map(len, lines)) <= width
+
+
+def test_a_terminal_narrower_than_anything_still_gets_a_table() -> None:
+    lines = table((*ROWS, LONG), NOW, Look(width=20)).splitlines()
+    assert lines[-1] == "AIMMode…  ml        xxxxxxx…  Failed    Storage…  0s"
 
 
 @pytest.mark.parametrize(("height", "expected"), [(4, 4), (3, 3), (9, 4)])

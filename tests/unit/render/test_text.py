@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aimctrl.render.text import Span, Style, age, cells, cut, painted, plain, wrapped
+from aimctrl.render.text import Span, Style, age, cells, cut, flowed, painted, plain, wrapped
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -59,6 +59,16 @@ def test_lines_are_wrapped_between_words() -> None:
     assert wrapped("", None) == []
     assert wrapped(text, 20) == ["one two-three four", "five six seven"]
     assert wrapped(text, 3) == wrapped(text, 20)
+
+
+def test_spans_flow_over_lines_and_keep_their_styles() -> None:
+    spans = (Span("one two", Style.BAD), Span(" three"), Span(" (four five)", Style.DIM))
+    assert flowed(spans, None) == [list(spans)]
+    assert flowed(spans, 20) == [
+        [Span("one two", Style.BAD), Span(" three"), Span(" (four", Style.DIM)],
+        [Span("five)", Style.DIM)],
+    ]
+    assert flowed((Span("x" * 30), Span(" y")), 20) == [[Span("x" * 30)], [Span("y")]]
 
 
 @pytest.mark.parametrize(

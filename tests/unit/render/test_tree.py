@@ -37,6 +37,11 @@ def test_notes_are_wrapped_to_the_width_and_stay_in_their_place() -> None:
     assert draw(node, Look(width=26)) == "root\n│  one two three four five\n│  six seven\n└─ leaf\n"
 
 
+def test_heads_are_wrapped_to_the_width_and_stay_in_their_place() -> None:
+    node = Node((Span("root"),), (), (leaf("one two three four five six seven", "noted"), leaf("leaf")))
+    assert draw(node, Look(width=26)) == ("root\n├─ one two three four\n│     five six seven\n│     noted\n└─ leaf\n")
+
+
 def test_colour_is_around_the_words() -> None:
     node = Node((Span("root", Style.BAD),), (Span("a note", Style.HINT),))
     assert draw(node, Look(colour=True)) == "\x1b[31mroot\x1b[0m\n   \x1b[36ma note\x1b[0m\n"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from aimctrl.aim.explain.explanation import Candidate as Line
+from aimctrl.aim.explain.kinds import command
+from aimctrl.aim.explain.parts import own_trouble
 from aimctrl.aim.service.candidates import Candidate, same_gpu
 from aimctrl.aim.service.observed import Observed
 from aimctrl.aim.service.selection import Verdict
@@ -13,6 +15,7 @@ from aimctrl.api.service import Candidate as Report
 from aimctrl.api.service import CandidateStatus, Overrides, TemplateMatching
 from aimctrl.api.template import TemplateSpec
 from aimctrl.kube.conditions import find
+from aimctrl.kube.kinds import Key
 
 PLAIN = {
     Verdict.HIDDEN: "a template of the namespace has its name, or says the same",
@@ -23,6 +26,7 @@ PLAIN = {
     Verdict.ONLY_ONE: "the only one that fits",
     Verdict.PREFERRED: "it ranks first of those that fit",
     Verdict.CURRENT: "the service has it already, and it still fits",
+    Verdict.OVERRIDDEN: "it is the base with spec.overrides",
 }
 """The verdicts that need no look at the candidate itself."""
 
@@ -45,17 +49,21 @@ def lines(seen: Observed, matching: TemplateMatching | None) -> tuple[Line, ...]
 def _line(report: Report, candidate: Candidate | None, overrides: Overrides | None, namespace: str) -> Line:
     here = report.scope is Scope.NAMESPACE
     kind = AIM_SERVICE_TEMPLATE if here else AIM_CLUSTER_SERVICE_TEMPLATE
-    why = "it was so earlier"
+    key = Key(namespace if here else "", report.name)
+    why, trouble = "it was so earlier", None
     if candidate is not None and report.reason in _VERDICTS:
         why = told(Verdict(report.reason), candidate, overrides)
+        trouble = own_trouble(candidate.template.status.conditions)
     return Line(
         kind=kind.name,
-        namespace=namespace if here else "",
-        name=report.name,
+        namespace=key.namespace,
+        name=key.name,
         state=candidate.state.value if candidate is not None else "",
         chosen=report.status is CandidateStatus.CHOSEN,
         reason=report.reason,
         why=why,
+        trouble=trouble,
+        see=command(kind.name, key) if trouble is not None else "",
     )
 
 
@@ -68,7 +76,8 @@ def told(verdict: Verdict, candidate: Candidate, overrides: Overrides | None) ->
         case Verdict.OVERRIDES:
             return f"spec.overrides ask for {'; '.join(_differences(candidate.spec, overrides or Overrides()))}"
         case Verdict.UNOPTIMIZED:
-            return f"its profile is of type {candidate.profile.type}, which allowUnoptimized: false rules out"
+            ruled_out = "which spec.template.allowUnoptimized: false rules out"
+            return f"its profile is of type {candidate.profile.type}, {ruled_out}"
         case Verdict.NOT_AVAILABLE:
             return f"no node has the GPU {candidate.spec.gpu.model or candidate.profile.gpu or 'it needs'}"
         case Verdict.FAILED | Verdict.DEGRADED | Verdict.NOT_READY:

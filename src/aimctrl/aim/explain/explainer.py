@@ -17,18 +17,28 @@ from aimctrl.aim.model.inspect import Inspector
 from aimctrl.aim.options import OperatorOptions
 from aimctrl.aim.reconcilers import Basis, reconciler
 from aimctrl.aim.registry.client import RegistryClient
+from aimctrl.aim.service.observed import Observed as ServiceObserved
 from aimctrl.aim.shared import MODEL_KINDS, TEMPLATE_KINDS, Shared
+from aimctrl.api.cache import AIMModelCache
+from aimctrl.api.kinds import AIM_MODEL_CACHE, AIM_SERVICE
 from aimctrl.api.reasons import ConditionType, TemplateState
 from aimctrl.kube.conditions import Condition, find
-from aimctrl.kube.core import JOBS, NODES
+from aimctrl.kube.core import JOBS, NODES, PODS, Pod
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.lookup import Found
 from aimctrl.kube.meta import Meta
+from aimctrl.runtime.errors import MendableError
 from aimctrl.runtime.foresight import Foresight
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.manager import Manager
 from aimctrl.runtime.planning import PlanReconciler
 from aimctrl.runtime.request import Request
+
+INFERENCE_SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+"""On the Pods that KServe makes: the InferenceService they belong to."""
+
+PODS_SHOWN = 3
+"""Pods of an InferenceService that are told; they are alike."""
 
 
 class _Status(msgspec.Struct):
@@ -60,6 +70,9 @@ class Explainer:
         self._reconciler: PlanReconciler[Any] = reconciler(kind, Basis(self._shared, self._ledger, inspector))
         if kind in TEMPLATE_KINDS:
             manager.informers.informer(JOBS, selector=SELECTOR).add_handler(self._ledger.on_change)
+        # What it stands on may be cached; of each part of a cache it is told how far it is.
+        stands_on_caches = kind == AIM_SERVICE or (kind in TEMPLATE_KINDS and kind.namespaced)
+        self._model_caches = manager.informers.informer(AIM_MODEL_CACHE).lister if stands_on_caches else None
 
     async def explain(self, key: Key, now: datetime, warnings: tuple[str, ...] = ()) -> Explanation | None:
         """The explanation of one object as it is now; None where it is not there.
@@ -73,14 +86,17 @@ class Explainer:
             return None
         meta = foresight.plan.target.meta
         events, unread = await recent(self._manager.client, meta)
+        pods, unseen = await self._pods(foresight.observed)
         around = Surroundings(
             inventory=self._shared.inventory,
             ready=self._ready,
+            model_cache=self._model_cache,
+            pods=pods,
             nodes=self._manager.informers.informer(NODES).availability,
             slots=self._slots(foresight),
             templates=tuple(self._templates(meta)),
             events=events,
-            warnings=(*warnings, *self._blind_spots(), *unread),
+            warnings=(*warnings, *self._blind_spots(), *unread, *unseen),
         )
         return explain(foresight, around)
 
@@ -107,6 +123,22 @@ class Explainer:
         entries = (lister.entry(key) for lister in self._shared.models if lister.kind.name == kind)
         entry = next((entry for entry in entries if entry is not None), None)
         return find(_decode(entry.raw).status.conditions, ConditionType.READY) if entry is not None else None
+
+    def _model_cache(self, key: Key) -> AIMModelCache | None:
+        return self._model_caches.get(*key) if self._model_caches is not None else None
+
+    async def _pods(self, observed: Any) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
+        """The first Pods of a service's InferenceService that is not ready, and a warning where they cannot be read."""
+        live = observed.inference_service if isinstance(observed, ServiceObserved) else None
+        if live is None or live.ready:
+            return (), ()
+        selector = f"{INFERENCE_SERVICE_LABEL}={live.metadata.name}"
+        try:
+            page = await self._manager.client.list_page(PODS, live.metadata.namespace, selector=selector)
+        except MendableError as error:
+            return (), (f"Pods cannot be read: {error}",)
+        pods = (PODS.decode(bytes(item)) for item in page.items)
+        return tuple(sorted(pods, key=lambda pod: pod.metadata.name)[:PODS_SHOWN]), ()
 
     def _templates(self, model: Meta) -> Iterator[TemplateSeen]:
         """The templates that name the model and would find it."""

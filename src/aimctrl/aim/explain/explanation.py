@@ -21,17 +21,25 @@ class Trouble(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Fact(msgspec.Struct, frozen=True, rename="camel"):
-    """One thing the object stands on: what it came to, why, the state of that, and what is wrong with it."""
+    """One thing the object stands on: what it came to, why, the state of that, and what is wrong with it.
+
+    `see` is the command that says more of what is wrong, `parts` what it stands on itself.
+    """
 
     name: str
     value: str
     why: str = ""
     state: str = ""
     trouble: Trouble | None = None
+    see: str = ""
+    parts: tuple["Fact", ...] = ()
 
 
 class Candidate(msgspec.Struct, frozen=True, rename="camel"):
-    """One template in a service's selection: whether it was chosen, and why (not)."""
+    """One template in a service's selection: whether it was chosen, and why (not).
+
+    `trouble` is what it says itself where it is not Ready, `see` the command that says more of that.
+    """
 
     kind: str
     namespace: str
@@ -40,10 +48,12 @@ class Candidate(msgspec.Struct, frozen=True, rename="camel"):
     chosen: bool
     reason: str
     why: str
+    trouble: Trouble | None = None
+    see: str = ""
 
 
 class ModelTemplate(msgspec.Struct, frozen=True, rename="camel"):
-    """One template of a model, with the deciding reason of its state."""
+    """One template of a model, with the deciding reason of its state, and the command that says more of it."""
 
     kind: str
     namespace: str
@@ -51,6 +61,8 @@ class ModelTemplate(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     reason: str
     message: str
+    remedy: str = ""
+    see: str = ""
 
 
 class GPU(msgspec.Struct, frozen=True, rename="camel"):
@@ -63,7 +75,7 @@ class GPU(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Recorded(msgspec.Struct, frozen=True, rename="camel"):
-    """What the status in the cluster says of a condition, where that is something else."""
+    """What the status in the cluster says, where that is something else: `status` of a condition, or of the object."""
 
     status: str
     trouble: Trouble
@@ -111,8 +123,9 @@ class EventLine(msgspec.Struct, frozen=True, rename="camel"):
 class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     """Everything that is told about one object.
 
-    `gpus` is None where nodes cannot be read, `candidates` where no template had to be selected. `warnings` say what
-    the rest is to be taken with.
+    `gpus` is None where they do not matter or nodes cannot be read, `candidates` where no template had to be selected.
+    `recorded` is the deciding reason in the cluster, where that is another one than the decision made just now.
+    `warnings` say what the rest is to be taken with.
     """
 
     kind: str
@@ -128,3 +141,4 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     templates: tuple[ModelTemplate, ...] = ()
     events: tuple[EventLine, ...] = ()
     warnings: tuple[str, ...] = ()
+    recorded: Recorded | None = None

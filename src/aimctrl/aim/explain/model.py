@@ -1,7 +1,8 @@
 """What is told about a model or image: its image, what is known of it, and its templates (SPEC §2)."""
 
 from aimctrl.aim.explain.explanation import Fact, ModelTemplate
-from aimctrl.aim.explain.parts import NONE, Parts, config_fact, named
+from aimctrl.aim.explain.kinds import command
+from aimctrl.aim.explain.parts import NONE, Parts, config_fact, named, own_trouble, retried
 from aimctrl.aim.explain.surroundings import Surroundings, TemplateSeen
 from aimctrl.aim.model.observed import Observed
 from aimctrl.api.model import ModelStatus
@@ -26,12 +27,14 @@ def parts(seen: Observed, status: Json, around: Surroundings) -> Parts:
 def _metadata(decided: ModelStatus) -> Fact:
     found = decided.image_metadata
     if found is None:
-        return Fact("metadata", NONE)
+        return Fact("metadata", NONE, retried(decided.inspection))
     count = len(found.model.recommended_deployments)
     told = f"recommends {count} deployment{'' if count == 1 else 's'}"
     return Fact("metadata", found.model.canonical_name or found.model.title or "read", told)
 
 
 def _template(seen: TemplateSeen) -> ModelTemplate:
+    wrong = own_trouble((seen.ready,)) if seen.ready else None
     reason, message = (seen.ready.reason, seen.ready.message) if seen.ready else ("", "")
-    return ModelTemplate(seen.kind, seen.key.namespace, seen.key.name, seen.state, reason, message)
+    remedy, see = (wrong.remedy, command(seen.kind, seen.key)) if wrong else ("", "")
+    return ModelTemplate(seen.kind, seen.key.namespace, seen.key.name, seen.state, reason, message, remedy, see)

@@ -17,11 +17,12 @@ from aimctrl.aim.explain.explanation import (
     Recorded,
     Trouble,
 )
+from aimctrl.aim.explain.kinds import command
 from aimctrl.aim.explain.surroundings import Surroundings
 from aimctrl.aim.gpu_names import normalise
 from aimctrl.aim.remedies import remedy
 from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome, DefaultNotFound
-from aimctrl.api.common import DEFAULT_CONFIG
+from aimctrl.api.common import DEFAULT_CONFIG, Attempts
 from aimctrl.api.reasons import ConditionType
 from aimctrl.kube.conditions import Condition, find
 from aimctrl.kube.kinds import Key
@@ -35,24 +36,35 @@ NONE = "none"
 
 _OTHER_STATUS = (
     "The status in the cluster is another one: the operator is behind or does not run, or knows of something that only "
-    "a write can show."
+    "a write can show, such as a quota or an admission webhook that refuses it."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a family has to say; `wanted` are GPU models and the names of what asks for each."""
+    """What a family has to say; `wanted` are GPU models and the names of what asks for each, None: of no interest."""
 
     facts: tuple[Fact, ...]
-    wanted: Mapping[str, Iterable[str]]
+    wanted: Mapping[str, Iterable[str]] | None
     candidates: tuple[Candidate, ...] | None = None
     templates: tuple[ModelTemplate, ...] = ()
 
 
-def trouble(reason: str, message: str) -> Trouble:
-    """A reason and its message, with what can be done."""
-    found = remedy(reason)
+def trouble(reason: str, message: str, *, known: bool = True) -> Trouble:
+    """A reason and its message, with what can be done; not `known` where it could not be read whether it is so."""
+    found = remedy(reason, known=known)
     return Trouble(reason, message, found.care, found.text)
+
+
+def own_trouble(conditions: Iterable[Condition]) -> Trouble | None:
+    """What an object that is not Ready says itself; None where it is, or has said nothing."""
+    ready = find(conditions, ConditionType.READY)
+    return trouble(ready.reason, ready.message) if ready is not None and not ready.is_true else None
+
+
+def not_ready(fact: Fact, kind: str, key: Key) -> Fact:
+    """The fact, with the command that says more where something is wrong with the object it is about."""
+    return msgspec.structs.replace(fact, see=command(kind, key)) if fact.trouble is not None else fact
 
 
 def named(kind: str, key: Key) -> str:
@@ -80,24 +92,37 @@ def config_fact(outcome: ConfigOutcome, asked: str | None) -> Fact:
             return Fact("runtime config", "not known", why)
 
 
+def retried(record: Attempts | None) -> str:
+    """How often something failed in a row, and when it is tried again; `""` where it did not."""
+    if record is None or not record.failures:
+        return ""
+    times = "once" if record.failures == 1 else f"{record.failures} times"
+    again = f"; it is tried again at {record.retry_at:%Y-%m-%d %H:%M:%S} UTC" if record.retry_at else ""
+    return f"failed {times}{again}"
+
+
 def model_fact(entry: CatalogueEntry, why: str, ready: Condition | None) -> Fact:
     """The model that was found; where it is not Ready, what it says itself."""
-    found = trouble(ready.reason, ready.message) if ready is not None and not ready.is_true else None
-    return Fact("model", named(entry.kind, entry.key), f"{why}; image {entry.spec.image}", entry.state.value, found)
+    found = own_trouble((ready,)) if ready is not None else None
+    value, told = named(entry.kind, entry.key), f"{why}; image {entry.spec.image}"
+    return not_ready(Fact("model", value, told, entry.state.value, found), entry.kind, entry.key)
 
 
-def condition_lines(wanted: Sequence[Condition], recorded: Sequence[Condition]) -> tuple[ConditionLine, ...]:
+def condition_lines(
+    wanted: Sequence[Condition], recorded: Sequence[Condition], *, pending: bool = False
+) -> tuple[ConditionLine, ...]:
     """The conditions that would be written, with what is in the cluster where that is something else."""
-    return tuple(_line(said, find(recorded, said.type)) for said in wanted)
+    return tuple(_line(said, find(recorded, said.type), pending=pending) for said in wanted)
 
 
-def _line(said: Condition, before: Condition | None) -> ConditionLine:
+def _line(said: Condition, before: Condition | None, *, pending: bool) -> ConditionLine:
     differs = before is not None and (before.status, before.reason) != (said.status, said.reason)
+    unread = pending or (said.status == "Unknown" and bool(said.message))
     return ConditionLine(
         type=said.type,
         status=said.status,
         holds=holds(said),
-        trouble=trouble(said.reason, said.message),
+        trouble=trouble(said.reason, said.message, known=not unread),
         since=said.last_transition_time,
         recorded=Recorded(before.status, trouble(before.reason, before.message)) if differs and before else None,
     )
@@ -110,9 +135,9 @@ def holds(said: Condition) -> bool:
     return said.is_true or said.type == ConditionType.PROGRESSING
 
 
-def gpus(around: Surroundings, wanted: Mapping[str, Iterable[str]]) -> tuple[GPU, ...] | None:
+def gpus(around: Surroundings, wanted: Mapping[str, Iterable[str]] | None) -> tuple[GPU, ...] | None:
     """The GPU models of the cluster, and those that are asked for, sorted; None where nodes cannot be read."""
-    if isinstance(around.nodes, Unavailable):
+    if wanted is None or isinstance(around.nodes, Unavailable):
         return None
     inventory = around.inventory
     asking: dict[str, set[str]] = {}

@@ -2,9 +2,20 @@
 
 from collections.abc import Iterator
 
+from aimctrl.aim.explain.cache import cache_fact
 from aimctrl.aim.explain.candidate import lines
 from aimctrl.aim.explain.explanation import Fact
-from aimctrl.aim.explain.parts import NONE, Parts, conditions_of, config_fact, model_fact, named, trouble
+from aimctrl.aim.explain.parts import (
+    NONE,
+    Parts,
+    conditions_of,
+    config_fact,
+    model_fact,
+    named,
+    not_ready,
+    own_trouble,
+)
+from aimctrl.aim.explain.pod import pod_fact
 from aimctrl.aim.explain.surroundings import Surroundings
 from aimctrl.aim.resolution import config_spec
 from aimctrl.aim.service.candidates import Candidate
@@ -27,8 +38,8 @@ def parts(seen: Observed, status: Json, around: Surroundings) -> Parts:
         config_fact(seen.config, seen.service.spec.runtime_config_name),
         _model(seen, around),
         _template(seen, decided),
-        *_cache(seen, decided),
-        _runtime(seen),
+        *_cache(seen, decided, around),
+        _runtime(seen, around),
         *_route(seen, decided, status),
     )
     return Parts(facts, _gpus(seen), lines(seen, decided.template_matching))
@@ -59,9 +70,9 @@ def _template(seen: Observed, decided: ServiceStatus) -> Fact:
     why = _reason(seen, decided, found, candidate)
     if candidate is None:
         return Fact("template", named(found.kind, found.key), why, "not there")
-    ready = find(candidate.template.status.conditions, ConditionType.READY)
-    wrong = trouble(ready.reason, ready.message) if ready is not None and not ready.is_true else None
-    return Fact("template", named(found.kind, found.key), why, candidate.state.value, wrong)
+    wrong = own_trouble(candidate.template.status.conditions)
+    fact = Fact("template", named(found.kind, found.key), why, candidate.state.value, wrong)
+    return not_ready(fact, found.kind, found.key)
 
 
 def _candidate(seen: Observed, found: ResolvedReference) -> Candidate | None:
@@ -85,27 +96,28 @@ def _reason(seen: Observed, decided: ServiceStatus, found: ResolvedReference, ca
     return "the InferenceService runs it"
 
 
-def _cache(seen: Observed, decided: ServiceStatus) -> Iterator[Fact]:
+def _cache(seen: Observed, decided: ServiceStatus, around: Surroundings) -> Iterator[Fact]:
     found = decided.resolved_template_cache
     if found is None:
         return
-    value, why = named(found.kind, found.key), "asked for by spec.cacheModel"
+    why = "asked for by spec.cacheModel"
     cache = next((cache for cache in seen.caches if cache.key == found.key), None)
     if cache is None:
-        yield Fact("cache", value, why, "not there")
-        return
-    ready = find(cache.status.conditions, ConditionType.READY)
-    wrong = trouble(ready.reason, ready.message) if ready is not None and not ready.is_true else None
-    yield Fact("cache", value, why, cache.status.status.value, wrong)
+        yield Fact("cache", named(found.kind, found.key), why, "not there")
+    else:
+        yield cache_fact(cache, why, around.model_cache)
 
 
-def _runtime(seen: Observed) -> Fact:
-    live = seen.inference_service
+def _runtime(seen: Observed, around: Surroundings) -> Fact:
+    live, there = seen.inference_service, seen.runtime.live
+    if live is None and there is not None and seen.is_strangers(there.metadata):
+        return Fact("runtime", NONE, f"{named('InferenceService', there.key)} belongs to somebody else")
     if live is None:
         return Fact("runtime", NONE, "there is no InferenceService of the service")
     value = named("InferenceService", Key(live.metadata.namespace, service_name(seen.service)))
     said = find(live.status.conditions, "Ready")
-    return Fact("runtime", value, (said.message if said else "") or "", "Ready" if live.ready else "not Ready")
+    state, parts = ("Ready", ()) if live.ready else ("not Ready", tuple(map(pod_fact, around.pods)))
+    return Fact("runtime", value, (said.message if said else "") or "", state, parts=parts)
 
 
 def _route(seen: Observed, decided: ServiceStatus, status: Json) -> Iterator[Fact]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from aimctrl.aim.explain.explanation import EventLine
 from aimctrl.aim.gpu import Inventory
+from aimctrl.api.cache import AIMModelCache
 from aimctrl.kube.conditions import Condition
+from aimctrl.kube.core import Pod
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.lister import Availability, Available
 
@@ -36,12 +38,15 @@ class TemplateSeen:
 class Surroundings:
     """`ready` gives the condition Ready of a model, by kind and key, where there is one.
 
+    `model_cache` gives a model cache by its key, None where it is not there. `pods` are those of the InferenceService.
     `nodes` says whether what `inventory` lacks is not in the cluster. `templates` are those of the model that is
     explained, sorted. `warnings` come first in the explanation.
     """
 
     inventory: Inventory
     ready: Callable[[str, Key], Condition | None]
+    model_cache: Callable[[Key], AIMModelCache | None] = lambda _key: None
+    pods: tuple[Pod, ...] = ()
     nodes: Availability = _AVAILABLE
     slots: Slots = Slots(0, 0, 0)
     templates: tuple[TemplateSeen, ...] = ()

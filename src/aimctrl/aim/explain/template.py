@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from aimctrl.aim.discovery.state import CannotPull, JobFailed, JobState, JobSucceeded, Stuck, Working
+from aimctrl.aim.explain.cache import cache_fact
 from aimctrl.aim.explain.explanation import Fact
-from aimctrl.aim.explain.parts import NONE, Parts, config_fact, model_fact, named
+from aimctrl.aim.explain.parts import NONE, Parts, config_fact, model_fact, named, retried
 from aimctrl.aim.explain.surroundings import Slots, Surroundings
 from aimctrl.aim.profile import profile_of
 from aimctrl.aim.template.observed import Observed
-from aimctrl.api.common import DiscoveredSource
+from aimctrl.api.common import DiscoveredSource, Scope
 from aimctrl.api.template import DiscoveryRecord, TemplateStatus
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.runtime.lister import Unavailable
@@ -26,6 +27,7 @@ def parts(seen: Observed, status: Json, around: Surroundings) -> Parts:
         _gpu(seen, around),
         _discovery(seen, decided, around.slots),
         *_found(decided),
+        *_cache(seen, around),
         *_runtime(seen),
     )
     gpu = seen.template.spec.gpu.model
@@ -70,9 +72,8 @@ def _discovery(seen: Observed, decided: TemplateStatus, slots: Slots) -> Fact:
 def _recorded(record: DiscoveryRecord) -> Fact:
     if not record.failures:
         return Fact("discovery", "done", f"by Job {record.job_name}" if record.job_name else "")
-    times = "once" if record.failures == 1 else f"{record.failures} times"
-    again = f"it is tried again at {record.retry_at:%Y-%m-%d %H:%M:%S} UTC" if record.retry_at else ""
-    return Fact("discovery", f"failed {times}", again)
+    failed, _, again = retried(record).partition("; ")
+    return Fact("discovery", failed, again)
 
 
 def _job(state: JobState) -> str:
@@ -83,6 +84,16 @@ def _job(state: JobState) -> str:
             return message or "it failed"
         case JobSucceeded():
             return "it succeeded"
+
+
+def _cache(seen: Observed, around: Surroundings) -> Iterator[Fact]:
+    if not seen.template.spec.caching_enabled or seen.scope is Scope.CLUSTER:
+        return
+    why = "asked for by spec.caching"
+    if seen.cache is None:
+        yield Fact("cache", NONE, why)
+    else:
+        yield cache_fact(seen.cache, why, around.model_cache)
 
 
 def _found(decided: TemplateStatus) -> Iterator[Fact]:

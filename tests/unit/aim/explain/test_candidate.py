@@ -72,7 +72,7 @@ def test_overrides_that_it_does_not_have_are_named(
         pytest.param(
             template(profile={"type": "preview"}),
             Verdict.UNOPTIMIZED,
-            "its profile is of type preview, which allowUnoptimized: false rules out",
+            "its profile is of type preview, which spec.template.allowUnoptimized: false rules out",
             id="its type",
         ),
     ],
@@ -89,6 +89,16 @@ def test_candidates_are_told_with_their_state_and_scope() -> None:
         ("AIMServiceTemplate", "ml", "a", "Ready", True, "OnlyMatch"),
         ("AIMClusterServiceTemplate", "", "b", "NotAvailable", False, "GPUNotAvailable"),
     ]
+
+
+def test_a_candidate_that_is_not_ready_says_what_to_do_and_what_to_type() -> None:
+    world = seen(service(), template("a", "Degraded", message="no such tag"), template("b", precision="fp8"))
+    lines = explained(world, decide(world)).candidates
+    assert lines is not None
+    broken, chosen = lines
+    assert broken.trouble is not None
+    assert (broken.trouble.message, broken.see) == ("no such tag", "aimctrl explain template ml/a")
+    assert (chosen.trouble, chosen.see) == (None, "")
 
 
 def test_without_a_selection_there_are_no_candidates() -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from aimctrl.aim.explain.explanation import EventLine
 from aimctrl.aim.explain.parts import condition_lines, holds
-from aimctrl.aim.remedies import REMEDIES
+from aimctrl.aim.remedies import REMEDIES, remedy
 from aimctrl.aim.service.decide import decide
 from aimctrl.api.kinds import AIM_SERVICE
 from aimctrl.kube.conditions import Condition
 from aimctrl.kube.external import INFERENCE_SERVICES
 from aimctrl.kube.kinds import Key
-from aimctrl.kube.lookup import Missing
+from aimctrl.kube.lookup import Missing, Unreachable
 from aimctrl.runtime.foresight import Action, Step
 from aimctrl.runtime.plan import Plan
 from unit.aim.explain.look import explained
@@ -63,6 +63,26 @@ def test_what_the_cluster_says_of_a_condition_is_told_where_it_differs() -> None
     assert ready.recorded.trouble.remedy == REMEDIES["RouteFailed"].text
     assert resolved.recorded is None
     assert condition_lines(wanted, ())[0].recorded is None
+
+
+def test_what_the_cluster_says_of_the_whole_is_told_where_it_differs() -> None:
+    before = {"type": "Ready", "status": "False", "reason": "RuntimeFailed", "message": "a quota"}
+    world = seen(service(status={"status": "Failed", "conditions": [before]}), template())
+    told = explained(world, decide(world))
+    assert (told.status, told.trouble.reason) == ("Starting", "CreatingRuntime")
+    assert told.recorded is not None
+    assert (told.recorded.status, told.recorded.trouble.message) == ("Failed", "a quota")
+    assert told.recorded.trouble.remedy == REMEDIES["RuntimeFailed"].text
+    same = after(decide(world), world)
+    assert explained(same, decide(same)).recorded is None
+
+
+def test_what_cannot_be_read_is_not_told_to_be_missing() -> None:
+    world = seen(service(), model=Unreachable("AIMModel cannot be read: forbidden"))
+    told = explained(world, decide(world))
+    assert (told.status, told.trouble.reason) == ("Pending", "ModelNotFound")
+    remedies = {line.trouble.remedy for line in told.conditions if line.trouble.reason == "ModelNotFound"}
+    assert remedies == {told.trouble.remedy} == {remedy("ModelNotFound", known=False).text}
 
 
 def test_what_would_be_done_is_told() -> None:
@@ -128,23 +148,24 @@ def test_the_json_stays_as_it_is() -> None:
     event = EventLine(NOW - timedelta(minutes=1), "Warning", "R", "m", 2)
     told = explained(NO_MODEL, decide(NO_MODEL), step, events=(event,), warnings=("w",), gpus=())
     said = msgspec.json.decode(msgspec.json.encode(told))
-    remedy = {"care": "mend", "remedy": REMEDIES["ModelNotFound"].text, "reason": "ModelNotFound"}
+    trouble = {"care": "mend", "remedy": REMEDIES["ModelNotFound"].text, "reason": "ModelNotFound"}
     message = 'AIMModel "llama" not found; create it or change spec.model'
     assert set(said) == {
         "candidates", "conditions", "events", "facts", "gpus", "kind", "name", "namespace", "next", "status",
-        "templates", "trouble", "warnings",
+        "recorded", "templates", "trouble", "warnings",
     }  # fmt: skip
-    assert said["trouble"] == remedy | {"message": message}
+    assert said["trouble"] == trouble | {"message": message}
     assert said["conditions"][0] == {
         "type": "Resolved",
         "status": "False",
         "holds": False,
         "since": "2030-01-01T12:00:00Z",
-        "trouble": remedy | {"message": message},
+        "trouble": trouble | {"message": message},
         "recorded": None,
     }
     assert said["facts"][1] == {
-        "name": "model", "value": "none", "why": 'there is no AIMModel "llama"', "state": "", "trouble": None
+        "name": "model", "value": "none", "why": 'there is no AIMModel "llama"', "state": "", "trouble": None,
+        "see": "", "parts": [],
     }  # fmt: skip
     assert said["next"] == {
         "steps": [{"action": "keep", "kind": "AIMService", "namespace": "ml", "name": "x", "why": ""}],

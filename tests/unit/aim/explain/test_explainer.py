@@ -14,12 +14,16 @@ from aimctrl.api.kinds import (
     AIM_CLUSTER_MODEL,
     AIM_CLUSTER_SERVICE_TEMPLATE,
     AIM_MODEL,
+    AIM_MODEL_CACHE,
     AIM_SERVICE,
     AIM_SERVICE_TEMPLATE,
+    AIM_TEMPLATE_CACHE,
 )
-from aimctrl.kube.core import JOBS, NAMESPACES, NODES
+from aimctrl.kube.core import JOBS, NAMESPACES, NODES, PODS
+from aimctrl.kube.external import INFERENCE_SERVICES
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.applier import Applier
+from aimctrl.runtime.client import Page
 from aimctrl.runtime.errors import Answer, ApiError, ForbiddenError
 from aimctrl.runtime.informer import Freshness
 from aimctrl.runtime.lister import Unavailable
@@ -52,6 +56,13 @@ class Cluster(FakeCluster):
         if self.forbidden is not None:
             raise self.forbidden
         return msgspec.json.encode({"metadata": {}, "items": self.events})
+
+    async def list_page(self, kind: Kind[Any], namespace: str = "", *, selector: str = "") -> Page:
+        assert (kind, namespace, selector) == (PODS, "ml", "serving.kserve.io/inferenceservice=chat")
+        if self.forbidden is not None:
+            raise self.forbidden
+        pods = [live for (resource, _), live in self.objects.items() if resource == PODS.resource]
+        return msgspec.json.decode(msgspec.json.encode({"metadata": {}, "items": pods}), type=Page)
 
 
 @dataclass
@@ -208,6 +219,83 @@ async def test_events_that_may_not_be_read_are_no_failure() -> None:
     told = await world.explain("chat")
     assert told.events == ()
     assert any("events is forbidden" in warning for warning in told.warnings)
+
+
+SERVED = {"controller": True, "kind": "AIMService", "name": "chat", "uid": "AIMService-chat"}
+
+
+def serving(world: World, ready: str) -> None:
+    """A service whose InferenceService says that it is ready, or not, and four Pods of it."""
+    world.put(AIM_CLUSTER_MODEL, "llama", spec={"image": "i:1"})
+    world.template("fast", status="Ready", conditions=[{"type": "Ready", "status": "True"}])
+    world.put(AIM_SERVICE, "chat", spec={"model": {"ref": "llama"}})
+    meta = {"name": "chat", "namespace": "ml", "uid": "i", "ownerReferences": [SERVED]}
+    conditions = {"conditions": [{"type": "Ready", "status": ready}]}
+    world.cluster.put(INFERENCE_SERVICES, {"metadata": meta, "spec": {}, "status": conditions})
+    lacking = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no GPU is free"}
+    for number in (3, 2, 1, 0):
+        world.put(PODS, f"chat-{number}", status={"phase": "Pending", "conditions": [lacking]})
+
+
+async def test_of_a_runtime_that_is_not_ready_the_first_pods_are_told() -> None:
+    world = World(AIM_SERVICE)
+    serving(world, "False")
+    runtime = fact(await world.explain("chat"), "runtime")
+    assert [part.value for part in runtime.parts] == [f'Pod "ml/chat-{number}"' for number in range(3)]
+    trouble = runtime.parts[0].trouble
+    assert trouble is not None
+    assert (trouble.reason, trouble.message) == ("Unschedulable", "no GPU is free")
+
+
+async def test_of_a_runtime_that_is_ready_no_pods_are_asked_for() -> None:
+    world = World(AIM_SERVICE)
+    serving(world, "True")
+    assert fact(await world.explain("chat"), "runtime").parts == ()
+
+
+async def test_pods_that_may_not_be_read_are_no_failure() -> None:
+    world = World(AIM_SERVICE)
+    serving(world, "False")
+    world.cluster.forbidden = ForbiddenError(Answer(403, "Forbidden", "pods is forbidden"))
+    told = await world.explain("chat")
+    assert fact(told, "runtime").parts == ()
+    assert any(warning.startswith("Pods cannot be read: ") for warning in told.warnings)
+
+
+FAILED = [{"type": "Ready", "status": "False", "reason": "StorageFailed", "message": "no such class"}]
+
+
+@pytest.mark.parametrize("kind", [AIM_SERVICE, AIM_SERVICE_TEMPLATE], ids=lambda kind: kind.name)
+async def test_a_cache_that_something_stands_on_is_told_with_its_artifacts(kind: Kind[Any]) -> None:
+    world = World(kind)
+    world.put(AIM_CLUSTER_MODEL, "llama", spec={"image": "i:1"})
+    caching = {"caching": {"enabled": True}, "modelSources": [{"name": "w", "sourceURI": "hf://w", "size": "1Gi"}]}
+    template = {"name": "fast", "namespace": "ml", "uid": "t", "generation": 1}
+    world.cluster.put(
+        AIM_SERVICE_TEMPLATE,
+        {"metadata": template, "spec": {"modelName": "llama", **caching}, "status": {"status": "Ready"}},
+    )
+    owner = {"controller": True, "kind": "AIMServiceTemplate", "name": "fast", "uid": "t"}
+    parts = {"w": {"name": "weights", "uid": "u", "status": "Failed", "model": "w"}}
+    status = {"status": "Failed", "conditions": FAILED, "modelCaches": parts}
+    meta = {"name": "fast", "namespace": "ml", "uid": "c", "ownerReferences": [owner]}
+    world.cluster.put(AIM_TEMPLATE_CACHE, {"metadata": meta, "spec": {"templateRef": "fast"}, "status": status})
+    part = {"spec": {"sourceURI": "hf://w", "size": "1Gi"}, "status": {"status": "Failed", "conditions": FAILED}}
+    world.put(AIM_MODEL_CACHE, "weights", **part)
+    world.put(AIM_SERVICE, "chat", spec={"model": {"ref": "llama"}, "templateRef": "fast", "cacheModel": True})
+    told = await world.explain("chat" if kind == AIM_SERVICE else "fast")
+    (artifact,) = fact(told, "cache").parts
+    assert (artifact.value, artifact.see) == ('AIMModelCache "ml/weights"', "aimctrl explain modelcache ml/weights")
+    assert artifact.trouble is not None
+    assert artifact.trouble.message == "no such class"
+
+
+@pytest.mark.parametrize("kind", [AIM_TEMPLATE_CACHE, AIM_MODEL_CACHE], ids=lambda kind: kind.name)
+async def test_caches_are_explained_themselves(kind: Kind[Any]) -> None:
+    world = World(kind)
+    world.put(kind, "weights", spec={"templateRef": "fast", "sourceURI": "hf://w", "size": "1Gi"})
+    told = await world.explain("weights")
+    assert (told.kind, told.status) == (kind.name, "Failed")
 
 
 @pytest.mark.parametrize("kind", [AIM_SERVICE, AIM_MODEL, AIM_SERVICE_TEMPLATE], ids=lambda kind: kind.name)

@@ -2,6 +2,7 @@
 
 from aimctrl.aim.explain.surroundings import TemplateSeen
 from aimctrl.aim.model.decide import decide
+from aimctrl.aim.remedies import REMEDIES
 from aimctrl.kube.conditions import Condition
 from aimctrl.kube.kinds import Key
 from unit.aim.explain.look import explained, words
@@ -35,6 +36,10 @@ def test_its_templates_and_their_gpus() -> None:
     assert [(one.name, one.state, one.reason) for one in told.templates] == [
         ("big", "NotAvailable", "GPUNotAvailable"),
         ("new", "Pending", ""),
+    ]
+    assert [(one.remedy, one.see) for one in told.templates] == [
+        (REMEDIES["GPUNotAvailable"].text, "aimctrl explain template ns/big"),
+        ("", ""),
     ]
     assert [(gpu.model, gpu.nodes, gpu.wanted_by) for gpu in told.gpus] == [
         ("MI210", 0, ('AIMServiceTemplate "ns/big"',)),

@@ -20,6 +20,13 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- level: Request
+  verbs: [create, patch]
+  resources:
+  - group: aim.silogen.ai
+    resources: ["*/status"]
+  - group: events.k8s.io
+    resources: [events]
 - level: Metadata
 """
 

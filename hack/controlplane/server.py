@@ -80,7 +80,10 @@ class ControlPlane:
 
     @property
     def audit_log(self) -> Path:
-        """One JSON event per line for each request, at level Metadata, without the stage RequestReceived."""
+        """One JSON event per line for each request, without the stage RequestReceived.
+
+        At level Metadata; at level Request, thus with what was written, for statuses of AIM kinds and for events.
+        """
         return self.folder / flags.AUDIT_LOG
 
     @property

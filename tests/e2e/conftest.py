@@ -24,11 +24,31 @@ AIM_CRDS = REPOSITORY / "deploy" / "crds"
 OPERATOR_NAMESPACE = "kaiwo-system"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.e2e)
+HERE = Path(__file__).parent
+VOCABULARY = HERE / "test_vocabulary.py"
+LEFT_OUT = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark the tests here, and have those of the vocabulary last, or not at all where others here are left out."""
+    here = [item for item in items if item.path.is_relative_to(HERE)]
+    for item in here:
+        item.add_marker(pytest.mark.e2e)
+    yield
+    last = [item for item in items if item.path == VOCABULARY]
+    items[:] = [item for item in items if item.path != VOCABULARY]
+    modules = {item.path for item in here} == set(HERE.glob("test_*.py"))
+    if modules and set(here) <= {*items, *last} and not any("::" in argument for argument in config.args):
+        items += last
+    elif last:
+        config.stash[LEFT_OUT] = True
+        config.hook.pytest_deselected(items=last)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    said = "not looked at: whether every documented word was told (that needs all of tests/e2e)"
+    return [said] if config.stash.get(LEFT_OUT, False) else []
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
@@ -42,7 +43,22 @@ def proxy_for(url: URL) -> str | None:
 
     aiohttp's `trust_env` would take credentials from a .netrc, too, and send them along.
     """
-    host = url.host or ""
-    if is_loopback(host) or proxy_bypass(f"{host}:{url.port}"):
+    host, proxies = url.host or "", getproxies()
+    if is_loopback(host) or proxy_bypass(f"{host}:{url.port}") or _is_within(host, proxies.get("no", "")):
         return None
-    return getproxies().get(url.scheme)
+    return proxies.get(url.scheme)
+
+
+def _is_within(host: str, no_proxy: str) -> bool:
+    """Whether the host is an address in one of the networks (`10.0.0.0/8`) that NO_PROXY lists among other things."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _networks(no_proxy))
+
+
+def _networks(no_proxy: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    for entry in no_proxy.split(","):
+        with suppress(ValueError):
+            yield ipaddress.ip_network(entry.strip(), strict=False)

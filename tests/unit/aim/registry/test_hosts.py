@@ -37,7 +37,7 @@ def environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:2")
-    monkeypatch.setenv("NO_PROXY", ".cluster.local,ghcr.io,port.example.com:5000")
+    monkeypatch.setenv("NO_PROXY", ".cluster.local,ghcr.io,port.example.com:5000, 10.0.0.0/8,fd00::/8,192.0.2.7/24,/,")
 
 
 @pytest.mark.usefixtures("environment")
@@ -53,6 +53,12 @@ def environment(monkeypatch):
         ("http://localhost:5000/v2/", None),
         ("http://127.0.0.1/v2/", None),
         ("http://[::1]:5000/v2/", None),
+        ("https://10.1.2.3:5000/v2/", None),
+        ("https://11.1.2.3:5000/v2/", "http://proxy:1"),
+        ("https://192.0.2.200/v2/", None),
+        ("https://[fd12::1]:5000/v2/", None),
+        ("https://[fe80::1]/v2/", "http://proxy:1"),
+        ("https://10.example.com/v2/", "http://proxy:1"),
     ],
 )
 def test_the_environment_says_what_goes_through_a_proxy(url, proxy):

@@ -83,8 +83,9 @@ def test_the_references_say_what_was_resolved() -> None:
     }  # fmt: skip
 
 
-def test_a_gpu_that_leaves_degrades_a_running_service_and_its_return_mends_it() -> None:
-    world = seen(service(templateRef="fast"), template(state="NotAvailable", gpu_here=False), runtime=isvc(ready=True))
+@pytest.mark.parametrize("state", ["NotAvailable", "Ready"], ids=["template says so", "template has yet to say so"])
+def test_a_gpu_that_leaves_degrades_a_running_service_and_its_return_mends_it(state: str) -> None:
+    world = seen(service(templateRef="fast"), template(state=state, gpu_here=False), runtime=isvc(ready=True))
     plan = decide(world)
     assert plan.status is not None
     assert (plan.status["status"], said(plan, "RuntimeReady")[1]) == ("Degraded", "TemplateNotAvailable")

@@ -7,6 +7,7 @@ from aimctrl.api.kinds import (
     AIM_IMAGE,
     AIM_MODEL,
     AIM_RUNTIME_CONFIG,
+    AIM_SERVICE,
     AIM_SERVICE_TEMPLATE,
 )
 from aimctrl.kube.core import NODES
@@ -128,7 +129,8 @@ async def test_several_templates_are_named_in_order(home: Home):
 
 async def test_a_model_that_is_not_inspected_yet_is_waited_for(home: Home):
     await home.service(model={"image": home.image})
-    service = await home.becomes("Starting", "ModelNotReady", Resolved=("False", "ModelNotReady"))
+    await home.becomes("Starting", "ModelNotReady", Resolved=("False", "ModelNotReady"))
+    service = await home.world.until(AIM_SERVICE, "chat", home.namespace, lambda s: s.status.resolved_image is not None)
     created = service.status.resolved_image.name
     model = await home.world.until(AIM_MODEL, created, home.namespace, lambda m: m.status.status == "Progressing")
     assert model.spec.discovery.enabled

@@ -8,21 +8,26 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from aimctrl.aim.naming import model_name
 from aimctrl.api.kinds import (
     AIM_CLUSTER_MODEL,
     AIM_CLUSTER_SERVICE_TEMPLATE,
     AIM_MODEL,
+    AIM_RUNTIME_CONFIG,
     AIM_SERVICE,
     AIM_SERVICE_TEMPLATE,
 )
+from aimctrl.api.service import AIMService
 from aimctrl.kube.core import NODES
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
+from aimctrl.kube.kinds import Kind
+from aimctrl.sandbox.aim_image import AimImage
 from e2e.conftest import Stage
+from e2e.homes import SOURCES, Home, message
 from support.world import World, eventually, reasons
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SOURCES = [{"name": "m", "sourceURI": "hf://m", "size": "1Gi"}]
 GPU = {"count": 1, "model": "MI300X"}
 
 
@@ -42,6 +47,11 @@ async def world(stage: Stage) -> AsyncIterator[World]:
 
 
 @pytest.fixture
+def home(stage: Stage, namespace: str) -> Home:
+    return Home(stage.world, namespace)
+
+
+@pytest.fixture
 def space() -> str:
     return f"services-{uuid4().hex[:8]}"
 
@@ -58,63 +68,33 @@ async def owners(world: World, space: str) -> list[list[str]]:
 
 async def test_a_running_service_costs_no_writes(world: World, space: str) -> None:
     routing = {"enabled": True, "gatewayRef": {"name": "gw", "namespace": "gw"}, "requestTimeout": "90s"}
-    await serve(
-        world, "chat", space, routing=routing, env=[{"name": "A", "value": "1"}], imagePullSecrets=[{"name": "s"}],
-        resources={"requests": {"cpu": "1000m"}, "limits": {"memory": "1024Mi"}},
-    )  # fmt: skip
+    spec = {
+        "routing": routing,
+        "env": [{"name": "A", "value": "1"}],
+        "imagePullSecrets": [{"name": "s"}],
+        "resources": {"requests": {"cpu": "1000m"}, "limits": {"memory": "1024Mi"}},
+    }
+    await serve(world, "chat", space, **spec)
     await world.reaches(AIM_SERVICE, "chat", space, status="Running")
 
     async def versions() -> list[str]:
         kinds = (AIM_SERVICE, INFERENCE_SERVICES, HTTPROUTES)
         return [str((await world.json(kind, "chat", space))["metadata"]["resourceVersion"]) for kind in kinds]
 
-    await asyncio.sleep(1)
+    async def others_come_and_go(name: str) -> None:
+        await serve(world, name, space)
+        await world.reaches(AIM_SERVICE, name, space, status="Running")
+        await world.delete(AIM_SERVICE, name, space)
+
+    await others_come_and_go("first")
     before = await versions()
-    live = await world.json(AIM_SERVICE, "chat", space)
-    await world.put(
-        {
-            **_manifest("chat", space, live["spec"]),
-            "metadata": {"name": "chat", "namespace": space, "labels": {"team": "a"}},
-        }
-    )
+    await serve(world, "chat", space, labels={"team": "a"}, **spec)
     await world.until(INFERENCE_SERVICES, "chat", space, lambda found: found.metadata.labels.get("team") == "a")
-    await asyncio.sleep(1)
+    await others_come_and_go("second")
     settled = await versions()
     assert settled[2] == before[2], "the route has nothing to do with it"
-    await asyncio.sleep(1)
+    await others_come_and_go("third")
     assert await versions() == settled
-
-
-def _manifest(name: str, space: str, spec: Any) -> dict[str, Any]:
-    kind = AIM_SERVICE
-    return {
-        "apiVersion": kind.api_version,
-        "kind": kind.name,
-        "metadata": {"name": name, "namespace": space},
-        "spec": spec,
-    }
-
-
-async def test_nothing_of_an_inference_service_is_pruned(world: World, space: str) -> None:
-    scaling = {
-        "metrics": [
-            {
-                "type": "PodMetric",
-                "podmetric": {
-                    "metric": {"backend": "opentelemetry", "metricNames": ["vllm:x"], "query": "vllm:x"},
-                    "target": {"type": "Value", "value": "1"},
-                },
-            }
-        ]
-    }
-    await serve(world, "chat", space, autoScaling=scaling, minReplicas=1, maxReplicas=3, serviceAccountName="sa")
-    await world.until(INFERENCE_SERVICES, "chat", space, lambda _: True)
-    predictor = (await world.json(INFERENCE_SERVICES, "chat", space))["spec"]["predictor"]
-    assert predictor["autoScaling"] == scaling
-    assert predictor["serviceAccountName"] == "sa"
-    assert predictor["model"]["runtime"] == "fast"
-    assert predictor["model"]["resources"]["limits"] == {"amd.com/gpu": "1", "memory": "48Gi"}
-    assert predictor["affinity"]["nodeAffinity"]
 
 
 async def test_services_share_a_derived_template_until_the_last_has_left(world: World, space: str) -> None:
@@ -160,30 +140,97 @@ async def test_an_inference_service_of_somebody_else_is_left_alone_until_it_goes
     await world.reaches(AIM_SERVICE, "chat", space, status="Running")
 
 
-async def test_two_services_race_for_an_image_and_make_one_model(world: World, space: str) -> None:
-    image = "ghcr.io/x/painter:2"
-    await asyncio.gather(*(serve(world, name, space, model={"image": image}) for name in ("a", "b")))
+@pytest.mark.parametrize(
+    ("scope", "kind"), [("Namespace", AIM_MODEL), ("Cluster", AIM_CLUSTER_MODEL)], ids=["namespace", "cluster"]
+)
+async def test_services_that_race_for_an_image_make_one_model(
+    world: World, space: str, scope: str, kind: Kind[Any]
+) -> None:
+    image, names = f"registry.test/{space}:2", ("a", "b", "c")
+    await world.have(AIM_RUNTIME_CONFIG, "default", space, model={"creationScope": scope, "autoDiscovery": False})
+    await asyncio.gather(*(serve(world, name, space, model={"image": image}) for name in names))
+    for name in names:
+        await world.until(AIM_SERVICE, name, space, lambda found: found.status.resolved_image is not None)
+    models = await world.all(kind, space if kind.namespaced else "")
+    [made] = [model for model in models if model.spec.image == image]
+    for name in names:
+        await world.delete(AIM_SERVICE, name, space)
+    await world.delete(kind, made.metadata.name, made.metadata.namespace)
 
-    async def both() -> bool:
-        found = [await world.get(AIM_SERVICE, name, space) for name in ("a", "b")]
-        return all(service is not None and service.status.resolved_image is not None for service in found)
 
-    await eventually(both)
-    models = await world.all(AIM_MODEL, space)
-    assert [model.spec.image for model in models] == [image]
+async def test_a_created_model_that_is_given_another_image_is_told_until_it_is_gone(home: Home) -> None:
+    name = model_name(home.image)
+    await home.model(name, image=f"{home.image}.1")
+    await home.service(model={"image": home.image})
+    service = await home.becomes("Degraded", "ModelNotFound", Resolved=("False", "ModelNotFound"))
+    assert name in message(service, "Resolved")
+    await home.world.delete(AIM_MODEL, name, home.namespace)
+    await home.template(modelName=name)
+    assert (await home.runs()).status.resolved_image.name == name
+    assert (await home.world.get(AIM_MODEL, name, home.namespace)).spec.image == home.image
 
 
-async def test_the_younger_of_two_services_gives_way_and_takes_over(world: World, space: str) -> None:
-    routing = {"enabled": True, "gatewayRef": {"name": "gw"}, "routeTemplate": "/shared/{.metadata.namespace}"}
-    await serve(world, "elder", space, routing=routing)
-    await world.reaches(AIM_SERVICE, "elder", space, status="Running")
-    await asyncio.sleep(1.1)
-    await serve(world, "junior", space, routing=routing)
-    junior = await world.reaches(AIM_SERVICE, "junior", space, status="Degraded")
-    assert reasons(junior)["RoutingReady"] == ("False", "RoutePathConflict")
-    assert await world.get(HTTPROUTES, "junior", space) is None
-    await world.delete(AIM_SERVICE, "elder", space)
-    await world.reaches(AIM_SERVICE, "junior", space, status="Running")
+async def test_nothing_is_derived_where_the_model_s_name_is_another_s(home: Home) -> None:
+    name = home.namespace
+    await home.world.have(AIM_CLUSTER_MODEL, name, image=home.image)
+    await home.world.have(AIM_CLUSTER_SERVICE_TEMPLATE, name, modelName=name, metric="latency", modelSources=SOURCES)
+    await home.model(name, image=f"{home.image}.1")
+    await home.service(model={"image": home.image}, overrides={"metric": "throughput"})
+    await home.becomes("Degraded", "TemplateModelMismatch", Resolved=("False", "TemplateModelMismatch"))
+    assert not await home.world.all(AIM_SERVICE_TEMPLATE, name)
+    await home.service("plain", model={"image": home.image})
+    assert (await home.runs("plain")).status.resolved_image.kind == "AIMClusterModel"
+    await home.world.delete(AIM_MODEL, name, name)
+    assert (await home.runs()).status.resolved_template.name.startswith(f"{name}-ovr-"[:20])
+
+
+def report(service: AIMService) -> dict[str, tuple[str, str]]:
+    return {c.name: (c.status.value, c.reason) for c in service.status.template_matching.candidates}
+
+
+async def test_a_preference_is_told_for_as_long_as_it_holds(home: Home) -> None:
+    await home.world.have(AIM_RUNTIME_CONFIG, "default", home.namespace, templateSelection="Preferred")
+    await home.model()
+    for name, precision in (("best", "fp8"), ("good", "fp16")):
+        await home.template(name, precision=precision)
+        await home.world.reaches(AIM_SERVICE_TEMPLATE, name, home.namespace, status="Ready")
+    await home.service()
+    expected = {"best": ("chosen", "Preferred"), "good": ("dropped", "NotPreferred")}
+    assert report(await home.runs()) == expected
+    for value in ("1", "2"):
+        await home.service(env=[{"name": "A", "value": value}])
+        assert report(await home.runs()) == expected
+    await home.template("better", metric="latency", precision="fp8")
+    await home.world.reaches(AIM_SERVICE_TEMPLATE, "better", home.namespace, status="Ready")
+    kept = dict.fromkeys(("better", "good"), ("dropped", "AnotherIsInUse"))
+    await home.world.until(
+        AIM_SERVICE, "chat", home.namespace, lambda s: report(s) == {"best": ("chosen", "InUse"), **kept}
+    )
+
+
+async def test_overrides_do_not_bring_in_what_is_not_allowed(stage: Stage, home: Home) -> None:
+    stage.scripts.set(home.image, AimImage(profile_type="unoptimized"))
+    await home.model()
+    await home.template(metric="latency")
+    await home.service(overrides={"metric": "throughput"}, template={"allowUnoptimized": False})
+    service = await home.becomes("Degraded", "TemplateNotFound", Resolved=("False", "TemplateNotFound"))
+    assert set(report(service).values()) == {("dropped", "OverridesMismatch"), ("dropped", "Unoptimized")}
+    assert await home.world.get(INFERENCE_SERVICES, "chat", home.namespace) is None
+    await home.service(overrides={"metric": "throughput"})
+    assert (await home.runs()).status.resolved_template.name.startswith("fast-ovr-")
+
+
+async def test_no_gpu_is_asked_for_where_the_service_says_none(home: Home) -> None:
+    await home.model()
+    await home.template(gpuSelector={"count": 2, "model": "MI300X"})
+    await home.service(resources={"limits": {"amd.com/gpu": 0}}, minReplicas=0, maxReplicas=4)
+    await home.runs()
+    predictor = (await home.inference_service())["spec"]["predictor"]
+    assert predictor["model"]["resources"] == {
+        "requests": {"amd.com/gpu": "0", "cpu": "4", "memory": "32Gi"},
+        "limits": {"amd.com/gpu": "0", "memory": "48Gi"},
+    }
+    assert (predictor["minReplicas"], predictor["maxReplicas"]) == (0, 4)
 
 
 async def test_a_gpu_that_goes_degrades_a_running_service_until_it_is_back(world: World, space: str) -> None:
@@ -201,24 +248,3 @@ async def test_a_gpu_that_goes_degrades_a_running_service_until_it_is_back(world
     assert (await world.get(INFERENCE_SERVICES, "chat", space)).metadata.generation == generation
     await world.have(NODES, "mi325x", labels={"amd.com/gpu.device-id": "74a5"})
     await world.reaches(AIM_SERVICE, "chat", space, status="Running")
-
-
-async def test_a_broken_route_template_takes_the_route_and_leaves_the_runtime(world: World, space: str) -> None:
-    routing = {"enabled": True, "gatewayRef": {"name": "gw"}}
-    await serve(world, "chat", space, routing=routing)
-    await world.reaches(AIM_SERVICE, "chat", space, status="Running")
-    await serve(world, "chat", space, routing={**routing, "routeTemplate": "/{.metadata.labels['team']}"})
-    service = await world.reaches(AIM_SERVICE, "chat", space, status="Degraded")
-    assert reasons(service)["RoutingReady"] == ("False", "RouteTemplateInvalid")
-    assert reasons(service)["RuntimeReady"] == ("True", "RuntimeReady")
-
-    async def gone() -> bool:
-        return await world.get(HTTPROUTES, "chat", space) is None
-
-    await eventually(gone)
-    assert await world.get(INFERENCE_SERVICES, "chat", space) is not None
-
-    async def told() -> bool:
-        return "RouteTemplateInvalid" in [event.reason for event in await world.events(space, "chat")]
-
-    await eventually(told)

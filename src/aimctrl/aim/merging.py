@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aimctrl.aim.naming import OWN_LABELS
 from aimctrl.api.config import LabelPropagation
 
 EnvVars = Iterable[Mapping[str, Any]]
@@ -32,8 +33,11 @@ def first_set(*levels: str | None) -> str:
 
 
 def propagated_labels(labels: Mapping[str, str], rules: LabelPropagation | None) -> dict[str, str]:
-    """The labels of an object that what it creates gets, too: those whose key one of the rules' globs matches (§7)."""
+    """The labels of an object that what it creates gets, too: those whose key one of the rules' globs matches (§7).
+
+    The operator's own are not among them: each says something of the very object it is on.
+    """
     if rules is None or not rules.enabled:
         return {}
     wanted = re.compile("|".join(re.escape(glob).replace(r"\*", ".*") for glob in rules.match) or "(?!)")
-    return {key: labels[key] for key in sorted(labels) if wanted.fullmatch(key)}
+    return {key: labels[key] for key in sorted(labels) if wanted.fullmatch(key) and not key.startswith(OWN_LABELS)}

@@ -12,6 +12,8 @@ COMPONENT: Final = "app.kubernetes.io/component"
 MANAGER: Final = "aim"
 """The value of `MANAGED_BY` on what the operator creates."""
 
+OWN_LABELS: Final = "aim.silogen.ai/"
+"""The prefix of the operator's own labels."""
 TEMPLATE: Final = "aim.silogen.ai/template"
 TEMPLATE_METRIC: Final = "aim.silogen.ai/template.metric"
 TEMPLATE_PRECISION: Final = "aim.silogen.ai/template.precision"

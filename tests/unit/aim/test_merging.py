@@ -59,3 +59,9 @@ LABELS = {"team": "ml", "org.example/cost": "1", "org.example/owner": "x", "othe
 )
 def test_labels_whose_key_matches_are_passed_on(rules, wanted):
     assert propagated_labels(LABELS, rules) == {key: LABELS[key] for key in wanted}
+
+
+def test_labels_of_the_operator_s_own_are_not_passed_on():
+    rules = LabelPropagation(enabled=True, match=("*", "aim.silogen.ai/derived-template"))
+    own = {"aim.silogen.ai/derived-template": "true", "aim.silogen.ai/service-name": "chat"}
+    assert propagated_labels(LABELS | own, rules) == LABELS

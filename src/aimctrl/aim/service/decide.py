@@ -12,7 +12,7 @@ from aimctrl.aim.resolution import LOOK_AGAIN, CatalogueEntry, config_spec
 from aimctrl.aim.service import caching, derive, findings, predictor, serving
 from aimctrl.aim.service.caching import Cached
 from aimctrl.aim.service.candidates import Candidate, made_for
-from aimctrl.aim.service.exposure import Exposure, expose
+from aimctrl.aim.service.exposure import Exposure, expose, switched_off
 from aimctrl.aim.service.findings import Finding
 from aimctrl.aim.service.notes import notes
 from aimctrl.aim.service.observed import Observed
@@ -136,10 +136,13 @@ def _run(seen: Observed, model: CatalogueEntry, template: Candidate, cache: Cach
 
 
 def _expose(seen: Observed, resolution: Resolution, serving_: Serving) -> Exposure:
-    """The route, once config and model are known; until then it stays as it is."""
+    """The route, once config and model are known; until then it stays as it is, unless it is switched off."""
+    routing = wanted(seen.service.spec.routing, config_spec(seen.config).routing)
     if resolution.model is not None:
-        routing = wanted(seen.service.spec.routing, config_spec(seen.config).routing)
         return expose(seen, routing, resolution.model.name, serving_.backend)
+    off = switched_off(seen, routing)
+    if off is not None:
+        return off
     status = seen.service.status
     said = find(status.conditions, ConditionType.ROUTING_READY)
     path = status.routing.path if status.routing else None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aimctrl.aim.merging import propagated_labels
-from aimctrl.aim.resolution import config_spec
+from aimctrl.aim.resolution import DefaultNotFound, config_spec
 from aimctrl.aim.routing import InvalidRoute, Path, default_path, render
 from aimctrl.aim.service import findings, route
 from aimctrl.aim.service.findings import Finding
@@ -12,6 +12,7 @@ from aimctrl.api.config import GatewayRef
 from aimctrl.api.reasons import ConditionType, ServiceReason, ServiceState
 from aimctrl.kube.external import HTTPROUTES
 from aimctrl.kube.kinds import Key
+from aimctrl.kube.lookup import Found
 from aimctrl.runtime.plan import Child, Removal
 
 
@@ -54,8 +55,7 @@ def site(seen: Observed, wanted: route.Wanted, model: str) -> Site | Finding:
 def expose(seen: Observed, wanted: route.Wanted, model: str, backend: str) -> Exposure:
     """The route of a service whose model is known; without a `backend` it is not made yet."""
     if not wanted.enabled:
-        disabled = Finding(ConditionType.ROUTING_READY, "False", ServiceReason.ROUTING_DISABLED)
-        return Exposure(disabled, removals=_gone(seen))
+        return _off(seen)
     where = site(seen, wanted, model)
     if isinstance(where, Finding):
         return Exposure(where, removals=_gone(seen))
@@ -67,6 +67,21 @@ def expose(seen: Observed, wanted: route.Wanted, model: str, backend: str) -> Ex
         return Exposure(hindrance)
     children = (_child(seen, wanted, where, backend),) if backend else ()
     return Exposure(_progress(seen, where), where.path, children)
+
+
+def switched_off(seen: Observed, wanted: route.Wanted) -> Exposure | None:
+    """The end of a route that there is, which takes no model; None where there is none, or it is wanted.
+
+    A runtime config that cannot be found says nothing about it.
+    """
+    own = seen.service.spec.routing
+    known = isinstance(seen.config, Found | DefaultNotFound) or (own is not None and own.enabled is False)
+    return _off(seen) if known and not wanted.enabled and _gone(seen) else None
+
+
+def _off(seen: Observed) -> Exposure:
+    disabled = Finding(ConditionType.ROUTING_READY, "False", ServiceReason.ROUTING_DISABLED)
+    return Exposure(disabled, removals=_gone(seen))
 
 
 def _gone(seen: Observed) -> tuple[Removal, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from aimctrl.aim.naming import inference_service_name
+from aimctrl.aim.naming import inference_service_name, model_name
 from aimctrl.aim.service.route import places
 from aimctrl.api.common import DEFAULT_CONFIG
 from aimctrl.api.kinds import AIM_SERVICE
@@ -49,9 +49,10 @@ class ServiceView(msgspec.Struct):
 
 
 def _model(_meta: Meta, view: ServiceView) -> Iterable[str]:
-    spec, resolved = view.spec, view.status.resolved_image
-    named = spec.aim_image_name or (spec.model.ref if spec.model else None)
-    return {name for name in (named, resolved.name if resolved else None) if name}
+    model, resolved = view.spec.model or _Model(), view.status.resolved_image
+    named = view.spec.aim_image_name or model.ref
+    created = model_name(model.image) if model.image else None
+    return {name for name in (named, created, resolved.name if resolved else None) if name}
 
 
 def _image(_meta: Meta, view: ServiceView) -> Iterable[str]:
@@ -91,7 +92,7 @@ DISPLACED = "displaced"
 """The one value of `SERVICES_BY_CONFLICT`."""
 
 SERVICES_BY_MODEL = Index("model", ServiceView, _model)
-"""Services by the model id they name, and by the name of the model their image was resolved to."""
+"""Services by the model id they name, by that of the model made for their image, and by the one they resolved to."""
 
 SERVICES_BY_IMAGE = Index("image", ServiceView, _image)
 """Services that name an image, by it."""

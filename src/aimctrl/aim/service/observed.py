@@ -57,9 +57,13 @@ class RouteView:
 class Observed:
     """One service and what matters to it.
 
+    `shadowed`: whether the service's model, found by its image, is not what its own name leads to from the service's
+    namespace, where another one has that name. `namesake`: the model, of another image, that has the name of the one to
+    create.
     `document`: the service as the API server shows it, for its route template.
     `templates`: the templates of both scopes whose model is the service's, and those that its `templateRef`, its
     model's default and its status name, whatever their model; none that is being deleted.
+    `unreadable`: why templates, or the GPUs and caches they stand on, cannot be read now, `""` where they can.
     `taken`: the names of all templates in its namespace.
     `joined`: the derived templates that carry an owner reference of this service.
     `caches`: the template caches of those templates, and the one its status names; `shared_caches`: the names of those
@@ -73,7 +77,10 @@ class Observed:
     config: ConfigOutcome
     model: ModelOutcome
     inventory: Inventory
+    shadowed: bool = False
+    namesake: CatalogueEntry | None = None
     templates: tuple[Candidate, ...] = ()
+    unreadable: str = ""
     taken: frozenset[str] = frozenset()
     joined: tuple[AIMServiceTemplate, ...] = ()
     caches: tuple[AIMTemplateCache, ...] = ()

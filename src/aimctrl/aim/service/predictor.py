@@ -93,7 +93,8 @@ def _labels(parts: Ingredients) -> dict[str, str]:
     }
     told = {key: label_value(value) for key, value in own.items()}
     known = {key: value for key, value in told.items() if value}
-    return dict(sorted({**parts.service.metadata.labels, **known}.items()))
+    given = {key: value for key, value in parts.service.metadata.labels.items() if key not in own}
+    return dict(sorted({**given, **known}.items()))
 
 
 def _annotations(parts: Ingredients, name: str) -> dict[str, str]:

@@ -8,10 +8,11 @@ import msgspec
 
 from aimctrl.aim.indexes import CACHES_BY_TEMPLATE, MODELS_BY_IMAGE, TEMPLATES_BY_MODEL
 from aimctrl.aim.naming import DERIVED
-from aimctrl.aim.resolution import CatalogueEntry, config_spec
+from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome, catalogue_entry, config_spec, unreadable
 from aimctrl.aim.service.candidates import Candidate
 from aimctrl.aim.service.decide import decide
 from aimctrl.aim.service.exposure import Site, site
+from aimctrl.aim.service.image_model import image_model
 from aimctrl.aim.service.indexes import ROUTES_BY_PLACE, SERVICE_INDEXES, SERVICES_BY_CACHE
 from aimctrl.aim.service.observed import ModelOutcome, Observed, RouteView, RuntimeView, Several
 from aimctrl.aim.service.predictor import service_name
@@ -29,7 +30,7 @@ from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.kube.meta import Meta
 from aimctrl.runtime.controller import Controller, ControllerOptions
 from aimctrl.runtime.index import BY_OWNER
-from aimctrl.runtime.lister import Lister, Unavailable
+from aimctrl.runtime.lister import Lister
 from aimctrl.runtime.plan import Plan, Refusal
 from aimctrl.runtime.planning import PlanReconciler
 from aimctrl.runtime.request import Request
@@ -79,6 +80,7 @@ class ServiceReconciler(PlanReconciler[Observed]):
         if entry is None or service is None:
             return None
         target = target_of(AIM_SERVICE, entry)
+        config = self._shared.find_config(service.spec.runtime_config_name, request.namespace)
         model = self._model(service)
         templates = tuple(self._candidates(service, model.value)) if isinstance(model, Found) else ()
         seen = Observed(
@@ -87,10 +89,13 @@ class ServiceReconciler(PlanReconciler[Observed]):
             service=service,
             # The items of a list come without their type; the API server shows it.
             document={"apiVersion": AIM_SERVICE.api_version, "kind": AIM_SERVICE.name} | _decode(entry.raw),
-            config=self._shared.find_config(service.spec.runtime_config_name, request.namespace),
+            config=config,
             model=model,
             inventory=self._shared.inventory,
+            shadowed=isinstance(model, Found) and self._is_shadowed(model.value, request.namespace),
+            namesake=self._namesake(service, config) if isinstance(model, Missing) else None,
             templates=templates,
+            unreadable=self._unreadable(service, templates),
             taken=frozenset(key.name for key in self._templates.keys(request.namespace)),
             joined=self._joined(target.meta),
             selection=self._shared.options.template_selection,
@@ -132,9 +137,9 @@ class ServiceReconciler(PlanReconciler[Observed]):
         names: set[str] = set()
         for kind, lister in zip(MODEL_KINDS, self._shared.models, strict=True):
             if kind.namespaced is bool(namespace):
-                state = lister.availability
-                if isinstance(state, Unavailable) and state.reason != "KindMissing":
-                    return Unreachable(f"{kind.name} cannot be read: {state.message}")
+                why = unreadable(lister)
+                if why:
+                    return Unreachable(why)
                 keys = lister.keys_by_index(MODELS_BY_IMAGE.name, image)
                 names |= {key.name for key in keys if key.namespace == namespace}
         seen = (self._shared.find_model(name, namespace) for name in sorted(names))
@@ -146,6 +151,19 @@ class ServiceReconciler(PlanReconciler[Observed]):
                 return Found(only)
             case several:
                 return Several(several)
+
+    def _is_shadowed(self, model: CatalogueEntry, namespace: str) -> bool:
+        found = self._shared.find_model(model.name, namespace)
+        return isinstance(found, Found) and found.value.uid != model.uid
+
+    def _namesake(self, service: AIMService, config: ConfigOutcome) -> CatalogueEntry | None:
+        """The model in the place of the one to create for the service's image."""
+        if service.spec.image is None:
+            return None
+        wanted = image_model(service, service.spec.image, config)
+        lister = next(lister for lister in self._shared.models if lister.kind == wanted.kind)
+        found = _read(lister, wanted.key)
+        return catalogue_entry(lister.kind, found) if found and found.metadata.deletion_timestamp is None else None
 
     def _candidates(self, service: AIMService, model: CatalogueEntry) -> Iterator[Candidate]:
         """The templates of the model as it is seen from the namespace, and those that are named."""
@@ -160,6 +178,19 @@ class ServiceReconciler(PlanReconciler[Observed]):
                 template = _read(lister, key)
                 if template is not None and template.metadata.deletion_timestamp is None:
                     yield self._candidate(template, scope, namespace)
+
+    def _unreadable(self, service: AIMService, templates: tuple[Candidate, ...]) -> str:
+        """Why what is not seen of templates, their models, GPUs and caches may be there all the same."""
+        for candidate in templates:
+            found = self._shared.find_model(candidate.spec.model_id, candidate.template.metadata.namespace)
+            if isinstance(found, Unreachable):
+                return found.why
+        listers: list[Lister[Any]] = list(self._shared.templates)
+        if not all(candidate.gpu_here for candidate in templates):
+            listers.append(self._shared.nodes)
+        if service.spec.cache_model:
+            listers.append(self._caches)
+        return next((why for lister in listers if (why := unreadable(lister))), "")
 
     def _candidate(self, template: AIMServiceTemplate, scope: Scope, namespace: str) -> Candidate:
         spec, meta = template.spec, template.metadata

@@ -84,6 +84,10 @@ def _model(seen: Observed) -> CatalogueEntry | Resolution:
 def _new_model(seen: Observed, image: str) -> Resolution:
     child = image_model(seen.service, image, seen.config)
     told = f'{child.kind.name} "{model_name(image)}"'
+    if seen.namesake is not None:
+        told = f"no model has the image {image}, and {told}, which would, has the image {seen.namesake.spec.image}"
+        told = f"{told}; set spec.model.ref, or give the model its image back"
+        return Resolution(findings.unresolved(ServiceState.DEGRADED, ServiceReason.MODEL_NOT_FOUND, told))
     refusal = seen.refusal(AIM_MODEL, AIM_CLUSTER_MODEL)
     if refusal is not None:
         told = f"{told} cannot be created: {refusal.message}"
@@ -95,6 +99,9 @@ def _new_model(seen: Observed, image: str) -> Resolution:
 
 
 def _template(seen: Observed, model: CatalogueEntry) -> Resolution:
+    if seen.unreadable:
+        reason = ServiceReason.TEMPLATE_NOT_FOUND
+        return Resolution(findings.unresolved(ServiceState.PENDING, reason, seen.unreadable))
     done = findings.resolved()
     choice = choose(seen, model)
     match choice:

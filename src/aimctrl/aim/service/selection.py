@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     ONLY_ONE = "OnlyMatch"
     PREFERRED = "Preferred"
     CURRENT = "InUse"
+    OVERRIDDEN = "BaseWithOverrides"
 
 
 _LACKING_STATE = frozenset({Verdict.NOT_READY, Verdict.NOT_AVAILABLE, Verdict.DEGRADED, Verdict.FAILED})
@@ -176,10 +177,18 @@ def _state(candidate: Candidate) -> Verdict | None:
 
 
 def _narrow(passing: list[Candidate], wish: Wish) -> tuple[list[Candidate], Verdict, Verdict]:
-    """Those that are left once ties are broken, and what is said of the losers and of a single winner."""
+    """The one in use, else those that are left once ties are broken; and what is said of the losers and of a winner.
+
+    Where the one in use is what a fresh look would give, that is said: the report stays the same from look to look.
+    """
+    best, loser, winner = _break_ties(passing, wish)
     current = [candidate for candidate in passing if candidate.uid == wish.current]
-    if current:
-        return current, Verdict.NOT_CURRENT, Verdict.CURRENT if len(passing) > 1 else Verdict.ONLY_ONE
+    if current and current != best:
+        return current, Verdict.NOT_CURRENT, Verdict.CURRENT
+    return best, loser, winner
+
+
+def _break_ties(passing: list[Candidate], wish: Wish) -> tuple[list[Candidate], Verdict, Verdict]:
     # A derived template stands in for one that nobody wrote; where somebody did, it is not needed.
     written = [candidate for candidate in passing if not candidate.derived] or passing
     if not wish.preferred or len(written) == 1:
@@ -212,6 +221,15 @@ def _place(ranking: tuple[str, ...], value: str) -> int:
 
 def _order(candidate: Candidate) -> tuple[str, str]:
     return candidate.name, candidate.scope.value
+
+
+def marked(matching: TemplateMatching, candidate: Candidate) -> TemplateMatching:
+    """The report where that candidate is run, though it does not pass yet: it is the base with the overrides."""
+    chosen = {"status": CandidateStatus.CHOSEN, "reason": Verdict.OVERRIDDEN.value}
+    mine = (candidate.name, candidate.scope)
+    return TemplateMatching(
+        candidates=tuple(c.model_copy(update=chosen) if (c.name, c.scope) == mine else c for c in matching.candidates)
+    )
 
 
 def _matching(verdicts: tuple[tuple[Candidate, Verdict], ...], chosen: str = "") -> TemplateMatching:

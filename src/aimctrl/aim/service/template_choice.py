@@ -129,12 +129,21 @@ def _derived(question: _Question, hint: Candidate | None, found: Ambiguous | Non
     plain = selection.select(question.seen.templates, replace(question.wish, overrides=None))
     base = hint or _base(plain)
     if isinstance(base, Candidate):
-        return _with_overrides(question, base, plain.matching)
+        choice = _with_overrides(question, base, found.matching)
+        if isinstance(found, NonePasses) and _is_barred(question, choice):
+            return _none_passes(question, found)
+        return choice
     current = _current_derived(question)
     if current is not None:
         return Settled(current, found.matching)
     failed = found if isinstance(found, Ambiguous) else base
     return _ambiguous(question, failed) if isinstance(failed, Ambiguous) else _none_passes(question, failed)
+
+
+def _is_barred(question: _Question, choice: Choice) -> bool:
+    """Whether discovery has shown that what the overrides make of the base is not allowed."""
+    allowed = question.wish.allow_unoptimized
+    return isinstance(choice, Settled) and selection.barred(choice.template, allow_unoptimized=allowed)
 
 
 def _base(plain: Selection) -> Candidate | Ambiguous | NonePasses:
@@ -149,10 +158,10 @@ def _base(plain: Selection) -> Candidate | Ambiguous | NonePasses:
 
 
 def _current_derived(question: _Question) -> Candidate | None:
-    """The derived template the service has, where it was made for its overrides."""
-    overrides = question.wish.overrides
-    mine = (c for c in question.own() if c.uid == question.wish.current and c.derived)
-    return next((candidate for candidate in mine if made_for(candidate.template, overrides)), None)
+    """The derived template the service has, where it was made for its overrides and is allowed."""
+    wish = question.wish
+    mine = (c for c in question.own() if c.uid == wish.current and c.derived and made_for(c.template, wish.overrides))
+    return next((c for c in mine if not selection.barred(c, allow_unoptimized=wish.allow_unoptimized)), None)
 
 
 def _with_overrides(question: _Question, base: Candidate, matching: TemplateMatching | None = None) -> Choice:
@@ -163,7 +172,13 @@ def _with_overrides(question: _Question, base: Candidate, matching: TemplateMatc
     spec = derive.derived_spec(base.spec, question.seen.service.spec, overrides)
     equal = derive.find_equal(spec, question.own(), question.wish.current)
     if equal is not None:
-        return Settled(equal, matching)
+        return Settled(equal, selection.marked(matching, equal) if matching else None)
+    if question.seen.shadowed:
+        told = (
+            f'{_told(question.model)} is hidden by another model "{question.model.name}" in namespace '
+            f"{question.seen.target.meta.namespace}, whose a template derived there would be; rename one of them"
+        )
+        return _undecided(ServiceState.DEGRADED, ServiceReason.TEMPLATE_MODEL_MISMATCH, told, matching)
     name = derive.free_name(base.name, overrides, spec, question.seen.taken)
     child = derive.creation(question.seen.target, name, spec, overrides) if name else None
     return Deriving(name, child, matching)

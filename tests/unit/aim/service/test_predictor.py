@@ -292,3 +292,11 @@ def unknown(value: Any, schema: dict[str, Any], path: str) -> list[str]:
     return [f"{path}.{name}" for name in value if name not in known] + [
         miss for name, item in value.items() if name in known for miss in unknown(item, known[name], f"{path}.{name}")
     ]
+
+
+def test_a_label_of_the_operator_s_own_says_nothing_that_a_user_wrote() -> None:
+    own = {"aim.silogen.ai/template": "mine", "aim.silogen.ai/template.metric": "mine", "team": "a"}
+    labels = made(service(labels=own), template(metric=None))["metadata"]["labels"]
+    assert labels["aim.silogen.ai/template"] == "fast"
+    assert "aim.silogen.ai/template.metric" not in labels
+    assert labels["team"] == "a"

@@ -129,6 +129,34 @@ async def test_an_image_leads_to_its_model(models: list[tuple[Kind[Any], str, st
     assert (f"{found['kind']}/{found['name']}" if found else reason) == expected
 
 
+async def test_a_created_model_that_was_given_another_image_is_told_until_that_is_mended() -> None:
+    world = World()
+    world.service(model={"image": "i:1"})
+    name = model_name("i:1")
+    world.model(AIM_MODEL, name, "i:2")
+    status = await world.look()
+    [resolved] = [c for c in status["conditions"] if c["type"] == "Resolved"]
+    assert (status["status"], resolved["reason"]) == ("Degraded", "ModelNotFound")
+    assert "i:2" in resolved["message"]
+    assert not [call for call in world.cluster.calls if "create" in call]
+    assert world.woken(lambda: world.cluster.drop(AIM_MODEL, Key("ml", name))) == ["ml/chat"]
+    assert (await world.look())["status"] == "Starting"
+    assert world.live(AIM_MODEL, name)["spec"]["image"] == "i:1"
+
+
+async def test_a_cluster_model_found_by_its_image_may_be_hidden_by_another_of_its_name() -> None:
+    world = World()
+    world.model()
+    world.template()
+    world.service(model={"image": "i:1"})
+    assert await world.resolved() == "AIMClusterServiceTemplate/fast"
+    assert "ml/chat" in world.woken(lambda: world.model(AIM_MODEL, image="i:2"))
+    assert await world.resolved() == "AIMClusterServiceTemplate/fast"
+    world.service(model={"image": "i:1"}, overrides={"metric": "throughput"})
+    assert await world.resolved() == "TemplateModelMismatch"
+    assert not [call for call in world.cluster.calls if "create AIMServiceTemplate" in call]
+
+
 async def test_a_kind_that_cannot_be_read_makes_no_model() -> None:
     world = World()
     world.service(model={"image": "i:1"})

@@ -149,6 +149,19 @@ CASES: dict[str, tuple[tuple[Candidate, ...], Wish, str, dict[str, str]]] = {
         (template("a", profile={"type": "optimized"}), template("b")),
         wish(current="Namespace-b-uid", preferred=True), "b", {"N/a": "AnotherIsInUse", "N/b": "*InUse"},
     ),
+    "the one in use that was preferred, and still is": (
+        (template("a", precision="fp8"), template("b")), wish(current="Namespace-a-uid", preferred=True), "a",
+        {"N/a": "*Preferred", "N/b": "NotPreferred"},
+    ),
+    "the one in use, and one that ranks as high": (
+        (template("a"), template("b"), template("c", metric="throughput")),
+        wish(current="Namespace-b-uid", preferred=True), "b",
+        {"N/a": "AnotherIsInUse", "N/b": "*InUse", "N/c": "AnotherIsInUse"},
+    ),
+    "the one in use that somebody wrote, beside a derived one": (
+        (template("a", made_for=THROUGHPUT, metric="throughput"), template("b", metric="throughput")),
+        wish(current="Namespace-b-uid", overrides=THROUGHPUT), "b", {"N/a": "NotPreferred", "N/b": "*OnlyMatch"},
+    ),
     "the one in use is not Ready any more": (
         (template("a"), template("b", state="NotAvailable")), wish(current="Namespace-b-uid"),
         "a", {"N/a": "*OnlyMatch", "N/b": "GPUNotAvailable"},
@@ -216,6 +229,14 @@ def test_ties_are_broken_by_preference_where_that_is_asked_for(better: Candidate
     assert outcome((worse, better), wish(preferred=True)) == "z"
     assert outcome((better, worse), wish(preferred=False)) == "a | z"
     assert sorted(reasons((better, worse), wish(preferred=True)).values()) == ["*Preferred", "NotPreferred"]
+
+
+@pytest.mark.parametrize("preferred", [True, False])
+@pytest.mark.parametrize(("better", "worse"), PREFERENCES.values(), ids=list(PREFERENCES))
+def test_the_second_look_says_what_the_first_did(better: Candidate, worse: Candidate, preferred: bool) -> None:
+    first = select((better, worse), wish(preferred=preferred))
+    current = first.candidate.uid if isinstance(first, Chosen) else ""
+    assert select((better, worse), wish(preferred=preferred, current=current)) == first
 
 
 def test_equals_are_ambiguous_even_with_preference() -> None:

@@ -1,6 +1,7 @@
 """Which template a service runs: named, hinted at, selected, or derived."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,13 @@ from unit.aim.service.samples import (
     after,
     cluster_template,
     config,
+    kinds,
     model,
     said,
     seen,
     service,
     template,
+    told,
 )
 
 HINT = {"model": Found(model(defaultServiceTemplate="hint"))}
@@ -168,3 +171,49 @@ def test_the_choice_is_reported_where_there_was_one() -> None:
     told_ = selected.status["templateMatching"]["candidates"]
     assert told_ == [{"name": "fast", "scope": "Namespace", "status": "chosen", "reason": "OnlyMatch"}]
     assert "templateMatching" not in named.status
+
+
+def report(world: Observed) -> list[tuple[str, str, str]]:
+    """Of each candidate of the plan's report the name, its status and the reason."""
+    status = decide(world).status
+    assert status is not None
+    return [(c["name"], c["status"], c["reason"]) for c in status["templateMatching"]["candidates"]]
+
+
+def test_the_report_says_what_the_overrides_made_of_the_base_from_the_first_look_on() -> None:
+    dropped = ("fast", "dropped", "OverridesMismatch")
+    assert report(seen(overriding(), template())) == [dropped]
+    assert report(seen(overriding(), template(), derived(state="Pending"))) == [
+        dropped,
+        (DERIVED, "chosen", "BaseWithOverrides"),
+    ]
+    assert report(seen(overriding(), template(), derived())) == [dropped, (DERIVED, "chosen", "OnlyMatch")]
+
+
+BARRED = {"profile": {"type": "unoptimized"}}
+
+
+@pytest.mark.parametrize(
+    "bases",
+    [(template(),), (template("a"), template("b", precision="fp8"))],
+    ids=["its base is there", "its base is in doubt"],
+)
+def test_a_derived_template_that_turns_out_unoptimized_is_not_run_where_that_is_not_allowed(bases: Any) -> None:
+    mine = {"resolvedTemplate": {"name": DERIVED, "namespace": "ml", "uid": f"Namespace-{DERIVED}-uid"}}
+    subject = overriding(template={"allowUnoptimized": False}, status=mine)
+    world = seen(subject, *bases, derived(**BARRED))
+    plan = decide(world)
+    assert said(plan, "Resolved") == ("False", "TemplateNotFound" if len(bases) == 1 else "TemplateSelectionAmbiguous")
+    assert kinds(plan) == [], "it is neither run nor given up"
+    assert resolved(decide(replace(world, service=overriding(status=mine)))) == f"N/{DERIVED}"
+
+
+def test_nothing_is_derived_for_a_model_whose_name_leads_elsewhere() -> None:
+    base = cluster_template()
+    plan = decide(seen(overriding(templateRef="fast"), base, shadowed=True))
+    assert said(plan, "Resolved") == ("False", "TemplateModelMismatch")
+    assert "hidden" in told(plan, "Resolved")
+    assert kinds(plan) == []
+    assert resolved(decide(seen(service(), base, shadowed=True))) == "C/fast"
+    equal = cluster_template("other", metric="throughput")
+    assert resolved(decide(seen(overriding(templateRef="fast"), base, equal, shadowed=True))) == "C/other"

@@ -42,12 +42,6 @@ _decode = msgspec.json.Decoder(_Node).decode
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
-def gpu_relevant(change: Change) -> bool:
-    """Whether a change of a Node touches its GPU labels or GPU capacity (a runtime predicate)."""
-    old, new = (_facts(entry.raw) if entry else GPUFacts() for entry in (change.old, change.new))
-    return old != new
-
-
 def _facts(raw: bytes) -> GPUFacts:
     try:
         node = _decode(raw)

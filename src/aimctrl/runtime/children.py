@@ -70,7 +70,7 @@ def _reason(error: MendableError) -> str:
     match error:
         case NameConflictError():
             return "NameConflict"
-        case ForbiddenError() if _terminating(error):
+        case ForbiddenError() if is_terminating(error):
             return "NamespaceTerminating"
         case ForbiddenError():
             return "Forbidden"
@@ -82,7 +82,10 @@ def _reason(error: MendableError) -> str:
             return "Refused"
 
 
-def _terminating(error: ForbiddenError) -> bool:
+def is_terminating(error: Exception) -> bool:
+    """Whether something was not created because its namespace is being deleted, which nobody needs to be told."""
+    if not isinstance(error, ForbiddenError):
+        return False
     causes = error.answer.details.get("causes") or ()
     named = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
     return named or "because it is being terminated" in error.answer.message

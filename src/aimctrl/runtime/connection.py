@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -151,7 +152,7 @@ async def _from_service_account(looked_at: str) -> Connection:
 
 
 def _connection(configuration: Any, namespace: str, credentials: "_Loaded") -> Connection:
-    server = str(configuration.host).rstrip("/")
+    server = _server(configuration)
     context: tls.SSLContext | None = None
     if server.startswith("https://"):
         context = credentials.context = _tls(configuration)
@@ -163,6 +164,19 @@ def _connection(configuration: Any, namespace: str, credentials: "_Loaded") -> C
         proxy=configuration.proxy or "",
         server_name=configuration.tls_server_name or "",
     )
+
+
+def _server(configuration: Any) -> str:
+    """The API server's URL, without a slash at its end."""
+    server = str(configuration.host).rstrip("/")
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # of the port, or of the brackets of an address
+        raise ConfigurationError(f"the server {server!r} cannot be used: {error}") from error
+    if not usable:
+        raise ConfigurationError(f"the server {server!r} cannot be used: it is no URL such as https://host:6443")
+    return server
 
 
 def _tls(configuration: Any) -> tls.SSLContext:

@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from aimctrl.kube.core import EVENTS
 from aimctrl.kube.kinds import Key
+from aimctrl.runtime.children import is_terminating
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import ControllerError, NotFoundError, TransientError
 from aimctrl.runtime.plan import Note, Target
@@ -161,7 +162,8 @@ class EventRecorder:
                     await self._send(series, again=again)
         except ControllerError as error:
             self._observe("failed")
-            log.warning("event not written", reason=series.note.reason, key=str(series.target.key), error=str(error))
+            tell = log.debug if is_terminating(error) else log.warning
+            tell("event not written", reason=series.note.reason, key=str(series.target.key), error=str(error))
         else:
             self._observe("sent")
 

@@ -64,7 +64,8 @@ class PlanReconciler(ABC, Generic[Observed]):
             return Result(plan.requeue_after)
         for refusal in refusals:
             told = f"{refusal.child.kind.name} {refusal.child.key}"
-            log.warning("child refused", child=told, reason=refusal.reason, error=refusal.message)
+            tell = log.debug if refusal.reason == "NamespaceTerminating" else log.warning
+            tell("child refused", child=told, reason=refusal.reason, error=refusal.message)
         plan = self.decide(self.refused(observed, refusals))
         await self.applier.conclude(plan)
         return Result(_again(plan))

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from aimctrl.aim.gpu import Inventory, gpu_relevant
+from aimctrl.aim.gpu import Inventory
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.store import Change, Entry
 
@@ -208,5 +208,14 @@ RELEVANT = {
 
 
 @pytest.mark.parametrize(("old", "new", "relevant"), RELEVANT.values(), ids=RELEVANT)
-def test_only_gpu_labels_and_capacity_are_relevant(old, new, relevant):
-    assert gpu_relevant(change(old, new)) is relevant
+def test_only_gpu_labels_and_capacity_are_relevant(inventory, told, old, new, relevant):
+    def known():
+        models = inventory.models()
+        return [(name, dict(inventory.nodes(name)), inventory.affinity_terms(name)) for name in models]
+
+    inventory.on_change(change(None, old))
+    told.clear()
+    before = known()
+    inventory.on_change(change(old, new))
+    assert (known() != before) is relevant
+    assert told == [] or relevant

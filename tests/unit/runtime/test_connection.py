@@ -193,6 +193,25 @@ async def test_a_burst_of_refusals_renews_once(path, tmp_path, clock):
     assert await found.authorization() == "Bearer t2"
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param("https://127.0.0.1:70000", id="port-too-large"),
+        pytest.param("https://127.0.0.1:-1", id="port-too-small"),
+        pytest.param("https://127.0.0.1:0", id="port-0"),
+        pytest.param("https://127.0.0.1:http", id="port-no-number"),
+        pytest.param("https://[::1:6443", id="bracket"),
+        pytest.param("https://", id="no-host"),
+        pytest.param("127.0.0.1:6443", id="no-scheme"),
+        pytest.param("ftp://127.0.0.1", id="another-scheme"),
+    ],
+)
+async def test_a_server_that_no_request_can_reach_is_named(path, server):
+    with pytest.raises(ConfigurationError) as caught:
+        await connect(kubeconfig(path, cluster={"server": server}))
+    assert repr(server.rstrip("/")) in str(caught.value)
+
+
 @pytest.fixture
 def pod(tmp_path, monkeypatch):
     """A pod's service account, as far as files and environment go."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -209,6 +209,19 @@ async def test_an_event_that_cannot_be_written_is_logged_and_forgotten(error: Ex
 
 
 @pytest.mark.looptime
+async def test_an_event_in_a_namespace_that_is_being_deleted_is_lost_without_a_word() -> None:
+    world = World()
+    world.cluster.refuse = lambda _verb, _kind, _key: refused(
+        ForbiddenError, 403, causes=[{"reason": "NamespaceTerminating"}]
+    )
+    with capture_logs() as logs:
+        async with world.running():
+            world.recorder.note(TARGET, NOTE)
+    assert [entry["event"] for entry in logs if entry["log_level"] != "debug"] == []
+    assert world.told == ["failed"]
+
+
+@pytest.mark.looptime
 async def test_a_stop_writes_what_is_recorded_and_the_counts_held_back() -> None:
     world = World()
     async with world.running():
@@ -224,6 +237,8 @@ async def test_a_stop_writes_what_is_recorded_and_the_counts_held_back() -> None
 
 
 @given(st.text(max_size=3000))
+@example("x" + "é" * 512)
+@example("\U0001f999" * 300)
 def test_a_note_is_cut_between_characters_and_short_enough(text: str) -> None:
     cut = events._cut(text)
     assert len(cut.encode()) <= events.NOTE_LIMIT

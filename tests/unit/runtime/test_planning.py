@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta
 from aimctrl.runtime.applier import Applier
-from aimctrl.runtime.errors import InvalidError, MendableError, ServerError
+from aimctrl.runtime.errors import ForbiddenError, InvalidError, MendableError, ServerError
 from aimctrl.runtime.plan import Child, Note, Plan, Refusal, Target
 from aimctrl.runtime.planning import REFUSED_PAUSE, PlanReconciler
 from aimctrl.runtime.request import Request, Result
@@ -105,6 +106,19 @@ async def test_a_refusal_is_told_in_the_status_and_tried_again(requeue_after: fl
     assert world.recorder.reasons == ["Refused"]
     assert [call for call in world.cluster.calls if call.startswith("patch")] == ["patch/status Owner ns/o"]
     assert len(reconciler.reserved) == 1
+
+
+@pytest.mark.parametrize(
+    ("causes", "level"),
+    [([], "warning"), ([{"reason": "NamespaceTerminating"}], "debug")],
+    ids=["forbidden", "namespace-being-deleted"],
+)
+async def test_a_refusal_is_logged_where_somebody_can_mend_it(causes: list[dict[str, str]], level: str) -> None:
+    world = World()
+    world.refuse_children(refused(ForbiddenError, 403, causes=causes))
+    with capture_logs() as logs:
+        await Explaining(world.applier, world.seen).reconcile(REQUEST)
+    assert [entry["log_level"] for entry in logs if entry["event"] == "child refused"] == [level]
 
 
 async def test_a_refusal_nobody_explains_is_an_error_to_mend() -> None:

@@ -6,7 +6,8 @@ the Job informer at start. Nothing here awaits, so between `free_for` and `reser
 can come: hundreds of templates at once never pass the limit. SPEC §3, ARCHITECTURE "Discovery slots".
 
 A template's way: `free_for` → `reserve`, then create the Job (`release` where that fails); or `wait` → woken once a
-slot is its own → `free_for` again; or `forget` when it is gone or needs no discovery.
+slot is its own → `free_for` again; or `forget` when it is gone or needs no discovery. A Job that was created holds its
+slot however late the informer shows it: before any of these, a template with `unseen` Jobs asks the API server.
 """
 
 from collections.abc import Callable
@@ -91,8 +92,12 @@ class SlotLedger:
         self._waiting[waiter.who] = waiter
         self._call()
 
+    def unseen(self, who: Who) -> tuple[Key, ...]:
+        """The Jobs that a template has reserved a slot for and the informer has not shown, sorted."""
+        return tuple(sorted(job for job, holder in self._reserved.items() if holder.who == who))
+
     def forget(self, waiter: Waiter) -> None:
-        """Leave the line, and give up a reservation whose Job has not been seen."""
+        """Leave the line, and give up a reservation, for a Job that is known not to be there."""
         self._leave(waiter)
         self._call()
 
@@ -124,7 +129,7 @@ class SlotLedger:
     def _leave(self, waiter: Waiter) -> None:
         self._waiting.pop(waiter.who, None)
         self._woken.discard(waiter.who)
-        for job in [job for job, holder in self._reserved.items() if holder.who == waiter.who]:
+        for job in self.unseen(waiter.who):
             del self._reserved[job]
 
     def _call(self) -> None:

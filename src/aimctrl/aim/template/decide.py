@@ -56,9 +56,9 @@ class _Verdict:
 def decide(seen: Observed) -> Plan:
     """The status, children and removals of a template as it was observed.
 
-    Where what it stands on cannot be read, what was decided before stays.
+    Where what it stands on cannot be read, or its namespace is being deleted, what was decided before stays.
     """
-    if seen.target.meta.deletion_timestamp is not None:
+    if seen.target.meta.deletion_timestamp is not None or _namespace_goes(seen):
         return Plan(seen.target)
     unclaimed = _unclaimed(seen)
     if unclaimed is not None and unclaimed <= 0:
@@ -77,6 +77,11 @@ def decide(seen: Observed) -> Plan:
         notes=config_notes(seen.config, seen.template.status),
         requeue_after=min((s for s in (verdict.requeue_after, unclaimed) if s is not None), default=None),
     )
+
+
+def _namespace_goes(seen: Observed) -> bool:
+    """Whether runtime or cache are refused for that; a Job may be in another namespace, whose end is told."""
+    return any(refusal.reason == "NamespaceTerminating" and refusal.child.kind != JOBS for refusal in seen.refusals)
 
 
 def _unclaimed(seen: Observed) -> float | None:
@@ -124,11 +129,17 @@ def _blocked(seen: Observed) -> _Verdict | None:
 def _without_gpu(seen: Observed) -> _Verdict | None:
     gpu = seen.template.spec.gpu.model
     if not gpu or seen.inventory.has(gpu):
-        return None
+        return _without_caches(seen)
     if isinstance(seen.nodes, Unavailable):
         return _unknown(seen, TemplateReason.GPU_NOT_AVAILABLE, f"nodes cannot be read: {seen.nodes.message}")
     told = f"no node has the GPU model {gpu}"
     return _standing(seen, TemplateState.NOT_AVAILABLE, TemplateReason.GPU_NOT_AVAILABLE, told)
+
+
+def _without_caches(seen: Observed) -> _Verdict | None:
+    if not seen.template.spec.caching_enabled or not seen.unread_caches:
+        return None
+    return _unknown(seen, TemplateReason.WARM_REQUESTED, seen.unread_caches)
 
 
 def _unknown(seen: Observed, reason: TemplateReason, why: str) -> _Verdict:

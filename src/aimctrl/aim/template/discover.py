@@ -176,6 +176,8 @@ def _outcome(
             return _failure(seen, record, job, reason, message, removals=(gone,))
         case JobFailed(message):
             told = view.last_line or message or "the discovery Job failed"
+            if isinstance(view.result, Unparsable):
+                told = f"{told}; its log cannot be read: {view.result.reason}"
             return _failure(seen, record, job, TemplateReason.DISCOVERY_FAILED, told)
         case JobSucceeded():
             return _result(seen, view, inputs, record)

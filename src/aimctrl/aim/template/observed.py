@@ -40,8 +40,8 @@ class Observed:
     `nodes` says whether a GPU model that `inventory` does not have is not in the cluster. `inputs` are those of
     discovery, None where runtime config or model are not known; `job_namespace` is where it runs. `outdated_jobs` are
     the template's Jobs for other inputs that would stay if nobody removed them. `slot_free` says whether a discovery
-    Job may be created now. `cache` is the template cache of the template's name that it owns. `runtime_missing_kind`
-    names KServe's CRD where it is not installed.
+    Job may be created now. `cache` is the template cache of the template's name that it owns, `unread_caches` why there
+    may be one that is not seen. `runtime_missing_kind` names KServe's CRD where it is not installed.
     """
 
     now: datetime
@@ -57,6 +57,7 @@ class Observed:
     outdated_jobs: tuple[Job, ...] = ()
     slot_free: bool = False
     cache: AIMTemplateCache | None = None
+    unread_caches: str = ""
     runtime_missing_kind: str = ""
     refusals: tuple[Refusal, ...] = ()
 

@@ -11,7 +11,7 @@ from aimctrl.aim.discovery.slots import SlotLedger, Waiter
 from aimctrl.aim.discovery.state import JobFailed, JobSucceeded, job_state
 from aimctrl.aim.merging import first_set, merge_env, merge_pull_secrets
 from aimctrl.aim.naming import TEMPLATE
-from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome, DefaultNotFound, config_spec
+from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome, DefaultNotFound, config_spec, unreadable
 from aimctrl.aim.shared import CONFIG_KINDS, MODEL_KINDS, Shared, target_of
 from aimctrl.aim.template.decide import decide, wants_log
 from aimctrl.aim.template.observed import JobView, Observed
@@ -21,13 +21,20 @@ from aimctrl.api.kinds import AIM_TEMPLATE_CACHE
 from aimctrl.api.reasons import ConditionType, TemplateState
 from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.conditions import find
-from aimctrl.kube.core import JOBS, PODS, Job, Pod
+from aimctrl.kube.core import JOBS, NAMESPACES, PODS, Job, Pod
 from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, SERVING_RUNTIMES
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.kube.names import label_value
 from aimctrl.runtime.controller import Controller, ControllerOptions
-from aimctrl.runtime.errors import ForbiddenError, InvalidError, NotFoundError
+from aimctrl.runtime.errors import (
+    ConnectionFailedError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    ServerError,
+    TransientError,
+)
 from aimctrl.runtime.index import BY_OWNER
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.plan import Plan, Refusal, Target
@@ -39,6 +46,9 @@ from aimctrl.runtime.workqueue import Priority
 
 _TAIL = 64 * 2**10
 """Bytes of a failed Job's log that are read for its last line."""
+
+LOG_ATTEMPTS = 10
+"""How often in a row a log is asked for in vain until it counts as lost; with the pauses between, some minutes."""
 
 
 class TemplateReconciler(PlanReconciler[Observed]):
@@ -74,13 +84,19 @@ class TemplateReconciler(PlanReconciler[Observed]):
         if self.kind.namespaced:
             watches.append(owns(AIM_TEMPLATE_CACHE, self.kind))
             watches.append(Watch(AIM_TEMPLATE_CACHE, _namesake, came_or_went))
+        else:
+            watches.append(self._job_namespace_watch())
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
         controller = Controller(self.kind.name.lower(), self.kind, self, watches=tuple(watches), options=options)
         self._shared.inventory.subscribe(lambda came, went: self._gpus_moved(controller, came | went))
         return controller
 
     async def observe(self, request: Request) -> Observed | None:
-        """The template and what matters to it; None where it is gone, and its place in the line with it."""
+        """The template and what matters to it; None where it is gone, and its place in the line with it.
+
+        Raises TransientError where the cache of Jobs is too far behind to tell.
+        """
+        await self._see_own_jobs(request.key)
         entry = self.templates.entry(request.key)
         template = self.templates.get(request.namespace, request.name)
         if entry is None or template is None:
@@ -100,17 +116,18 @@ class TemplateReconciler(PlanReconciler[Observed]):
             job_namespace=request.namespace or self._shared.options.operator_namespace,
             inputs=_inputs(template, model, config),
             cache=self._cache(target),
+            unread_caches=unreadable(self._caches) if self._caches is not None else "",
             runtime_missing_kind=self._missing_runtime_kind(),
         )
-        return seen if seen.inputs is None else await self._with_job(seen, seen.inputs)
+        return seen if seen.inputs is None else await self._with_job(seen, seen.inputs, request.failures)
 
-    async def _with_job(self, seen: Observed, inputs: DiscoveryInputs) -> Observed:
+    async def _with_job(self, seen: Observed, inputs: DiscoveryInputs, failures: int) -> Observed:
         key = Key(seen.job_namespace, job_name(seen.target, inputs))
         inline = bool(seen.template.spec.model_sources)
         view, outdated = self._job_view(seen, key), self._outdated(seen.target, "" if inline else key.name)
         seen = replace(seen, job=view, outdated_jobs=outdated)
         if view is not None and wants_log(seen):
-            seen = replace(seen, job=await self._with_log(seen, view))
+            seen = replace(seen, job=await self._with_log(seen, view, failures))
         # Nothing awaits between here and `decided`: what is free now is free when it is reserved.
         return replace(seen, slot_free=self._ledger.free_for(self._waiter(seen.target), key))
 
@@ -136,11 +153,32 @@ class TemplateReconciler(PlanReconciler[Observed]):
         else:
             self._ledger.forget(waiter)
 
+    def _job_namespace_watch(self) -> Watch:
+        """Without the operator namespace, no Job of a cluster template can be created; the API server labels it."""
+        selector = f"kubernetes.io/metadata.name={self._shared.options.operator_namespace}"
+        return Watch(NAMESPACES, lambda _: self.templates.keys(), came_or_went, selector=selector)
+
     def _waiter(self, target: Target) -> Waiter:
         created = target.meta.creation_timestamp
         if created is None:
             raise ValueError(f"{target.key} has no creation time")
         return Waiter(created, self.kind.name, target.key)
+
+    async def _see_own_jobs(self, key: Key) -> None:
+        """Wait for the cache to show a Job that was created: without it another would get its slot.
+
+        It is behind where a watch has stalled, or the answer to the creation was lost.
+        """
+        for job in self._ledger.unseen((self.kind.name, key)):
+            if await self._is_there(job) and self._jobs.entry(job) is None:
+                raise TransientError(f"the cache does not show Job {job} yet")
+
+    async def _is_there(self, job: Key) -> bool:
+        try:
+            await self._client.get(JOBS, job)
+        except NotFoundError:
+            return False
+        return True
 
     def _job_view(self, seen: Observed, key: Key) -> JobView | None:
         job = self._jobs.get(*key)
@@ -150,7 +188,7 @@ class TemplateReconciler(PlanReconciler[Observed]):
         pods = self._pods.by_index(BY_OWNER.name, job.metadata.uid)
         return JobView(job, job_state(job, pods, seen.now, before.reason if before else ""))
 
-    async def _with_log(self, seen: Observed, view: JobView) -> JobView:
+    async def _with_log(self, seen: Observed, view: JobView, failures: int) -> JobView:
         """The same with what the log says, where the Job has ended; a log that may not be read says so."""
         state = view.state
         if not isinstance(state, JobSucceeded | JobFailed):
@@ -159,8 +197,17 @@ class TemplateReconciler(PlanReconciler[Observed]):
             if state.pod is None:
                 # The cache of Pods may be behind that of Jobs.
                 state = job_state(view.job, await self._pods_now(seen, view.job), seen.now)
-            return await self._read(replace(view, state=state))
+            return await self._read_if_answered(replace(view, state=state), failures)
         except (ForbiddenError, InvalidError) as error:
+            return replace(view, result=Unparsable(error.answer.message))
+
+    async def _read_if_answered(self, view: JobView, failures: int) -> JobView:
+        """The same with what the log says; a node that is lost with the log on it is not asked for ever."""
+        try:
+            return await self._read(view)
+        except (ServerError, ConnectionFailedError) as error:
+            if failures < LOG_ATTEMPTS:
+                raise
             return replace(view, result=Unparsable(error.answer.message))
 
     async def _read(self, view: JobView) -> JobView:

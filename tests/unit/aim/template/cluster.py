@@ -31,16 +31,22 @@ OUTPUT = msgspec.json.encode(
 
 
 class Cluster(FakeCluster):
-    """With logs of Pods, and lists of what there is behind the caches."""
+    """With logs of Pods, and lists of what there is behind the caches; the watch on the kind `stalled` brings nothing."""
 
     def __init__(self, informers: FakeInformers) -> None:
         super().__init__(informers)
         self.logs: dict[str, bytes | Exception] = {}
         self.read: list[tuple[str, int | None]] = []
+        self.stalled: Kind[Any] | None = None
 
     async def create(self, kind: Kind[Any], manifest: Any, *, field_manager: str = "") -> Meta:
         meta = {**manifest["metadata"], "creationTimestamp": NOW.isoformat()}
         return await super().create(kind, {**manifest, "metadata": meta}, field_manager=field_manager)
+
+    def _send(self, kind: Kind[Any], key: Key, live: Any, version: int) -> None:
+        lagging, self.lagging = self.lagging, self.lagging or kind is self.stalled
+        super()._send(kind, key, live, version)
+        self.lagging = lagging
 
     async def pod_log(self, key: Key, *, container: str, limit_bytes: int, tail_lines: int | None = None) -> bytes:
         self.read.append((key.name, tail_lines))
@@ -113,13 +119,14 @@ class World:
         status = self.status(name) if (self.kind.resource, self.key(name)) in self.cluster.objects else {}
         self.put(self.kind, name, metadata=meta, spec=wanted, status=status)
 
-    async def look(self, name: str = "t", *, later: Any = None) -> dict[str, Any]:
+    async def look(self, name: str = "t", **how: Any) -> dict[str, Any]:
         """Reconcile once; the template's status then."""
-        await self.reconcile(name, later=later)
+        await self.reconcile(name, **how)
         return self.status(name)
 
-    async def reconcile(self, name: str = "t", *, later: Any = None) -> Result:
-        return await self.reconciler.reconcile(Request(self.key(name), NOW + later if later else NOW))
+    async def reconcile(self, name: str = "t", *, later: Any = None, failures: int = 0) -> Result:
+        request = Request(self.key(name), NOW + later if later else NOW, failures=failures)
+        return await self.reconciler.reconcile(request)
 
     def status(self, name: str = "t") -> dict[str, Any]:
         found: dict[str, Any] = self.cluster.objects[self.kind.resource, self.key(name)].get("status", {})
@@ -151,8 +158,8 @@ class World:
         conditions = [{"type": outcome, "status": "True", "message": "said the Job"}]
         self.cluster.put(JOBS, {**job, "status": {"conditions": conditions}})
 
-    def pod(self, name: str = "t", phase: str = "Running", *, behind: bool = False) -> None:
-        """The Pod of the template's Job; `behind` the cache."""
+    def pod(self, name: str = "t", phase: str = "Running", *, behind: bool = False, **status: Any) -> None:
+        """The Pod of the template's Job, created `behind` the cache."""
         meta = self.job(name)["metadata"]
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"], "controller": True}
         self.cluster.lagging = behind
@@ -161,8 +168,8 @@ class World:
             PODS,
             name,
             self.home,
-            metadata={"ownerReferences": [owner], "labels": labels},
-            status={"phase": phase},
+            metadata={"ownerReferences": [owner], "labels": labels, "creationTimestamp": meta["creationTimestamp"]},
+            status={"phase": phase, **status},
         )
         self.cluster.lagging = False
 

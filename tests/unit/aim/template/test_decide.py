@@ -192,6 +192,12 @@ def test_nothing_is_done_about_a_template_that_is_being_deleted(case: Observed) 
     assert not wants_log(leaving)
 
 
+@pytest.mark.parametrize("kind", [SERVING_RUNTIMES, AIM_TEMPLATE_CACHE], ids=["runtime", "cache"])
+def test_a_template_says_nothing_new_while_its_namespace_goes(kind: Any) -> None:
+    case = refused(kind, "NamespaceTerminating", spec=CACHING | INLINE)
+    assert decide(case) == Plan(case.target)
+
+
 STEPS: dict[str, tuple[dict[str, Any], str, str]] = {
     "config": ({"config": NO_CONFIG}, "Degraded", "RuntimeConfigMissing"),
     "model": ({"model": NO_MODEL}, "Degraded", "ModelNotFound"),
@@ -505,3 +511,17 @@ def test_a_derived_template_that_no_service_ever_joined_goes(template: Observed,
 
 def test_a_derived_template_that_may_still_be_joined_is_looked_at_again_in_time() -> None:
     assert decide(derived(age=299)).requeue_after == 1.0
+
+
+def test_a_cache_that_cannot_be_read_leaves_a_template_as_it_is() -> None:
+    ready = cached("Available")
+    assert decide(ready).status is not None
+    plan = decide(replace(ready, cache=None, unread_caches="AIMTemplateCache cannot be read"))
+    assert (plan.status, plan.children, plan.requeue_after) == (None, (), LOOK_AGAIN)
+    new = decide(seen(spec=CACHING, unread_caches="AIMTemplateCache cannot be read")).status
+    assert new is not None
+    said = {c["message"] for c in new["conditions"] if c["type"] == "Ready"}
+    assert (new["status"], said) == ("Pending", {"AIMTemplateCache cannot be read"})
+    other = decide(seen(discovered(), unread_caches="AIMTemplateCache cannot be read")).status
+    assert other is not None
+    assert other["status"] == "Ready"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aimctrl.aim.template.reconciler import LOG_ATTEMPTS
 from aimctrl.api.kinds import (
     AIM_CLUSTER_MODEL,
     AIM_CLUSTER_SERVICE_TEMPLATE,
@@ -18,10 +19,13 @@ from aimctrl.kube.core import JOBS, NODES, PODS
 from aimctrl.kube.external import SERVING_RUNTIMES
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.errors import (
+    ApiError,
+    ConnectionFailedError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
     ServerError,
+    ThrottledError,
     TransientError,
     UnauthorizedError,
 )
@@ -84,6 +88,62 @@ async def test_a_failure_says_the_last_line_and_is_tried_again_after_its_pause(w
 async def test_a_template_that_is_gone_needs_nothing(world: World) -> None:
     assert (await world.reconcile()).requeue_after is None
     assert world.cluster.calls == []
+
+
+async def test_a_job_that_is_gone_is_not_made_again_before_its_pause_is_over(world: World) -> None:
+    await started(world)
+    world.end(outcome="Failed", pod="Failed")
+    await world.look()
+    (name,) = world.jobs()
+    world.cluster.drop(JOBS, Key("ns", name))
+    for second in (0, 1, 30, 59):
+        assert (await world.look(later=timedelta(seconds=second)))["status"] == "Failed"
+        assert world.jobs() == []
+    assert (await world.look(later=timedelta(seconds=60)))["status"] == "Progressing"
+    assert world.jobs() == [name]
+
+
+async def test_other_inputs_do_not_wait_for_the_pause(world: World) -> None:
+    await started(world)
+    world.end(outcome="Failed", pod="Failed")
+    await world.look()
+    world.template(profileId="p")
+    assert (await world.look())["status"] == "Progressing"
+    world.end(outcome="Failed", pod="Failed")
+    assert (await world.look())["discovery"]["failures"] == 1
+
+
+UNSCHEDULED = {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}]}
+BACKING_OFF = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "state", "reason"),
+    [
+        (None, "Failed", "DiscoveryFailed"),
+        (UNSCHEDULED, "Failed", "DiscoveryFailed"),
+        ({"containerStatuses": [{"name": "discovery"} | BACKING_OFF]}, "Degraded", "ImagePullBackOff"),
+    ],
+    ids=["no Pod", "not scheduled", "not pulled"],
+)
+async def test_a_stuck_job_goes_after_five_minutes_and_its_slot_with_it(
+    pod: dict[str, Any] | None, state: str, reason: str
+) -> None:
+    world = World(limit=1)
+    await started(world)
+    await started(world, "next", age=10)
+    if pod is not None:
+        world.pod(phase="Pending", **pod)
+    almost = await world.reconcile(later=timedelta(seconds=290))
+    assert (almost.requeue_after, world.woken) == (10.0, [])
+    assert len(world.jobs()) == 1
+    status = await world.look(later=timedelta(seconds=300))
+    assert world.jobs() == []
+    assert world.woken == ["next"]
+    assert (status["status"], status["discovery"]["failures"]) == (state, 1)
+    assert await world.look(later=timedelta(seconds=301)) == status, "it is not made again at once"
+    assert world.said("Discovered") == f"False {reason}"
+    assert (await world.look("next", later=timedelta(seconds=301)))["status"] == "Progressing"
 
 
 # Reading logs.
@@ -152,12 +212,55 @@ async def test_a_log_that_cannot_be_had_at_all_is_a_failure(world: World, error:
 
 
 @pytest.mark.parametrize(
-    "error", [refused(NotFoundError, 404), refused(ForbiddenError, 403)], ids=["gone", "forbidden"]
+    ("error", "message"),
+    [
+        (refused(NotFoundError, 404), "said the Job"),
+        (refused(ForbiddenError, 403, "may not read"), "said the Job; its log cannot be read: may not read"),
+    ],
+    ids=["gone", "forbidden"],
 )
-async def test_a_failed_jobs_log_is_not_needed(world: World, error: Exception) -> None:
+async def test_a_failed_jobs_log_is_not_needed(world: World, error: Exception, message: str) -> None:
     await started(world)
     world.end(outcome="Failed", pod="Failed", log=error)
-    assert (await world.look())["conditions"][0]["message"] == "said the Job"
+    assert (await world.look())["conditions"][0]["message"] == message
+
+
+@pytest.mark.parametrize("error", [ServerError, ConnectionFailedError], ids=["refused", "no answer"])
+@pytest.mark.parametrize(
+    ("outcome", "pod", "message"),
+    [
+        ("Complete", "Succeeded", "the output of discovery cannot be read: no route to host"),
+        ("Failed", "Failed", "said the Job; its log cannot be read: no route to host"),
+    ],
+    ids=["succeeded", "failed"],
+)
+async def test_a_log_on_a_node_that_never_answers_is_lost_in_the_end(
+    world: World, outcome: str, pod: str, message: str, error: type[ApiError]
+) -> None:
+    await started(world)
+    world.end(outcome=outcome, pod=pod, log=refused(error, 500, "no route to host"))
+    before = world.status()
+    for failures in range(LOG_ATTEMPTS):
+        with pytest.raises(error):
+            await world.look(failures=failures)
+    assert world.status() == before
+    status = await world.look(failures=LOG_ATTEMPTS)
+    assert (status["status"], status["discovery"]["failures"]) == ("Failed", 1)
+    assert status["conditions"][0]["message"] == message
+    minute = timedelta(minutes=1)
+    await world.look(later=minute)
+    assert world.jobs() == [], "the Job of before makes room"
+    assert (await world.look(later=minute))["status"] == "Progressing"
+    assert len(world.jobs()) == 1
+
+
+async def test_a_throttled_log_is_asked_for_as_long_as_it_takes(world: World) -> None:
+    await started(world)
+    world.end(log=refused(ThrottledError, 429))
+    before = world.status()
+    with pytest.raises(ThrottledError):
+        await world.look(failures=1000)
+    assert world.status() == before
 
 
 async def test_a_log_over_the_limit_is_a_failure(world: World) -> None:
@@ -393,6 +496,44 @@ async def test_a_job_that_could_not_be_created_now_keeps_its_slot() -> None:
     assert world.ledger.taken == 1
     world.cluster.refuse = lambda _verb, _kind, _key: None
     assert (await world.look("a"))["status"] == "Progressing"
+
+
+@pytest.mark.parametrize("going", ["deleted", "gpu", "inline", "other inputs"])
+async def test_a_job_that_no_watch_has_shown_yet_keeps_its_slot(going: str) -> None:
+    world = World(limit=1)
+    world.template()
+    world.cluster.stalled = JOBS
+    await world.look()
+    match going:
+        case "deleted":
+            world.cluster.drop(world.kind, world.key())
+        case "gpu":
+            world.cluster.drop(NODES, Key("", "mi300x"))
+        case "inline":
+            world.template(modelSources=INLINE)
+        case _:
+            world.template(profileId="p")
+    with pytest.raises(TransientError, match="does not show Job ns/discover-t-"):
+        await world.reconcile()
+    assert world.ledger.taken == 1
+    world.template("other", gpuSelector={"count": 1})
+    assert (await world.look("other"))["status"] == "Pending"
+    assert len(world.jobs()) == 1
+    world.cluster.stalled = None
+    world.cluster.deliver()
+    await world.reconcile()
+    assert world.ledger.taken == len(world.jobs()) <= 1
+
+
+async def test_a_job_that_came_and_went_unseen_gives_its_slot_back() -> None:
+    world = World(limit=1)
+    world.template()
+    world.cluster.stalled = JOBS
+    await world.look()
+    world.cluster.objects.pop((JOBS.resource, Key("ns", *world.jobs())))
+    world.cluster.drop(world.kind, world.key())
+    await world.reconcile()
+    assert world.ledger.taken == 0
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["with a slot", "in the line"])

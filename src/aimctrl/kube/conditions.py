@@ -13,7 +13,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 Status = Literal["True", "False", "Unknown"]
 
 MESSAGE_LIMIT = 32768
-"""Characters metav1.Condition allows in a message."""
+"""Characters metav1.Condition allows in a message; here, so that any number of them can be stored, bytes of UTF-8."""
 
 
 class Condition(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -35,7 +35,12 @@ class Condition(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
 def condition(kind: str, status: Status | bool, reason: str, message: str = "") -> Condition:  # noqa: FBT001
     """A condition still without generation and time; `settle` gives it both."""
     text = status if isinstance(status, str) else str(status)
-    return Condition(type=kind, status=text, reason=reason, message=message[:MESSAGE_LIMIT])
+    return Condition(type=kind, status=text, reason=reason, message=_cut(message))
+
+
+def _cut(message: str) -> str:
+    raw = message.encode(errors="replace")
+    return raw[:MESSAGE_LIMIT].decode(errors="ignore")
 
 
 def settle(

@@ -18,7 +18,7 @@ from aimctrl.kube.core import JOBS, PODS, PVCS, STORAGE_CLASSES, Job, Persistent
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.runtime.controller import Controller, ControllerOptions
-from aimctrl.runtime.errors import NotFoundError
+from aimctrl.runtime.errors import ForbiddenError, InvalidError, NotFoundError
 from aimctrl.runtime.index import BY_OWNER
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.plan import Plan, Refusal, Target
@@ -116,14 +116,14 @@ class ModelCacheReconciler(PlanReconciler[Observed]):
         return DownloadView(job, pods, line)
 
     async def _last_line(self, job: Job) -> str:
-        """The last line that the newest failed Pod of the Job wrote; `""` where it is gone."""
+        """The last line that the newest failed Pod of the Job wrote; `""` where it is gone or may not be read."""
         pods = [pod for pod in self._pods.by_index(BY_OWNER.name, job.metadata.uid) if pod.status.phase == "Failed"]
         if not pods:
             return ""
         newest = max(pods, key=lambda pod: (pod.metadata.creation_timestamp or _EPOCH, pod.metadata.name))
         try:
             log = await self._client.pod_log(newest.key, container=DOWNLOAD, limit_bytes=_TAIL, tail_lines=20)
-        except NotFoundError:
+        except (ForbiddenError, InvalidError, NotFoundError):
             return ""
         return last_line(log)
 
@@ -144,7 +144,8 @@ class ModelCacheReconciler(PlanReconciler[Observed]):
 
     def _default_class(self) -> StorageClass | None:
         defaults = [found for found in self._classes.list() if found.is_default]
-        return max(defaults, key=lambda found: found.metadata.creation_timestamp or _EPOCH, default=None)
+        named = sorted(defaults, key=lambda found: found.metadata.name)
+        return max(named, key=lambda found: found.metadata.creation_timestamp or _EPOCH, default=None)
 
     def _everybody(self, _change: Change) -> Iterable[Key]:
         """Storage classes change rarely, and any cache may wait for one."""

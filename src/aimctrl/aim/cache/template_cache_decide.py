@@ -39,8 +39,7 @@ def decide(seen: Observed) -> Plan:
         return leave(seen)
     if any(refusal.reason in _NAMESPACE_GONE for refusal in seen.refusals):
         return Plan(seen.target)
-    unknown = isinstance(seen.config, Unreachable) or isinstance(seen.template, Unreachable)
-    if unknown and seen.cache.status.conditions:
+    if seen.unknown and seen.cache.status.conditions:
         return Plan(seen.target, requeue_after=LOOK_AGAIN)
     parts = _parts(seen)
     problem = _problem(seen)
@@ -50,7 +49,7 @@ def decide(seen: Observed) -> Plan:
         _status(seen, parts, problem, verdict).wire(),
         children=() if problem else tuple(_children(seen, parts or ())),
         notes=config_notes(seen.config, seen.cache.status),
-        requeue_after=LOOK_AGAIN if unknown else None,
+        requeue_after=LOOK_AGAIN if seen.unknown else None,
         finalizers=tuple(dict.fromkeys((*seen.target.meta.finalizers, FINALIZER))),
     )
 
@@ -73,7 +72,11 @@ def _problem(seen: Observed) -> _Finding | None:
         case Unreachable(why):
             return _Finding(CacheState.PENDING, missing, why)
         case Found() | DefaultNotFound():
-            return None if seen.artifacts is not None else _no_artifacts(seen)
+            return _unreadable(seen) if seen.artifacts is not None else _no_artifacts(seen)
+
+
+def _unreadable(seen: Observed) -> _Finding | None:
+    return _Finding(CacheState.PENDING, CacheReason.CACHE_PENDING, seen.unreadable) if seen.unreadable else None
 
 
 def _no_artifacts(seen: Observed) -> _Finding:
@@ -148,8 +151,9 @@ def _status(
     old, generation = seen.cache.status, seen.target.meta.generation
     resolved = condition(ConditionType.RESOLVED, True, CacheReason.RESOLVED)
     if problem is not None:
-        sure = not isinstance(seen.config, Unreachable) and not isinstance(seen.template, Unreachable)
-        resolved = condition(ConditionType.RESOLVED, "False" if sure else "Unknown", problem.reason, problem.message)
+        resolved = condition(
+            ConditionType.RESOLVED, "Unknown" if seen.unknown else "False", problem.reason, problem.message
+        )
     warm = verdict.state is CacheState.AVAILABLE
     conditions = (
         resolved,

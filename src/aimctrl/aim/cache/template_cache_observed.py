@@ -26,7 +26,8 @@ class Observed:
 
     `held` are the model caches of its namespace with one of its sources, `taken` the names of all of them there,
     `created` those it made itself. `heirs`: by the name of a model cache, another template cache that has it, too, as
-    the value of the label that says who made it. What is being deleted is not among them.
+    the value of the label that says who made it. What is being deleted is not among them. `unreadable`: why model
+    caches cannot be read now, `""` where they can.
     """
 
     now: datetime
@@ -34,11 +35,17 @@ class Observed:
     cache: AIMTemplateCache
     config: ConfigOutcome
     template: Found[TemplateView] | Missing | Unreachable
+    unreadable: str = ""
     held: tuple[AIMModelCache, ...] = ()
     taken: frozenset[str] = frozenset()
     created: tuple[AIMModelCache, ...] = ()
     heirs: Mapping[str, str] = field(default_factory=dict[str, str])
     refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def unknown(self) -> bool:
+        """Whether something it stands on cannot be read now."""
+        return isinstance(self.config, Unreachable) or isinstance(self.template, Unreachable) or bool(self.unreadable)
 
     @property
     def artifacts(self) -> tuple[Artifact, ...] | None:

@@ -15,6 +15,7 @@ from aimctrl.aim.cache.names import creator_label
 from aimctrl.aim.cache.template_cache_decide import decide
 from aimctrl.aim.cache.template_cache_observed import Observed, TemplateView, artifacts_of
 from aimctrl.aim.indexes import CACHES_BY_TEMPLATE
+from aimctrl.aim.resolution import unreadable
 from aimctrl.aim.shared import CONFIG_KINDS, TEMPLATE_KINDS, Shared, target_of
 from aimctrl.api.cache import AIMModelCache, AIMTemplateCache
 from aimctrl.api.common import ResolvedReference, Scope
@@ -25,7 +26,6 @@ from aimctrl.kube.conditions import find
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.runtime.controller import Controller, ControllerOptions
-from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.plan import Plan, Refusal
 from aimctrl.runtime.planning import PlanReconciler
 from aimctrl.runtime.request import Request
@@ -75,6 +75,7 @@ class TemplateCacheReconciler(PlanReconciler[Observed]):
             cache=cache,
             config=self._shared.find_config(cache.spec.runtime_config_name, request.namespace),
             template=template,
+            unreadable=unreadable(self._models),
             held=tuple(self._held(request.namespace, sources)),
             taken=frozenset(key.name for key in self._models.keys(request.namespace)),
             created=tuple(self._created(cache)),
@@ -120,9 +121,9 @@ class TemplateCacheReconciler(PlanReconciler[Observed]):
             template = lister.get(namespace, name)
             if template is not None:
                 return Found(_view(lister.kind, template))
-            state = lister.availability
-            if isinstance(state, Unavailable) and state.reason != "KindMissing":
-                return Unreachable(f"{lister.kind.name} cannot be read: {state.message}")
+            why = unreadable(lister)
+            if why:
+                return Unreachable(why)
         return Missing(f'{" or ".join(kind.name for kind in TEMPLATE_KINDS)} "{name}"')
 
     def _held(self, namespace: str, sources: Iterable[str]) -> Iterator[AIMModelCache]:

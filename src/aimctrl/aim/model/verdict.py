@@ -52,7 +52,7 @@ def told_refusal(refusal: Refusal) -> str:
 
 def counted(templates: Iterable[str], what: str) -> str:
     """How many templates there are of a sort, and which."""
-    names = tuple(templates)
+    names = sorted(templates)
     return f"{len(names)} template{'' if len(names) == 1 else 's'} {what}: {', '.join(names)}"
 
 

@@ -21,17 +21,20 @@ SOURCE = "hf://meta/llama"
 
 
 class Cluster(FakeCluster):
-    """With the logs of Pods, by name."""
+    """With the logs of Pods, by name, or what keeps them from being read."""
 
     def __init__(self, informers: FakeInformers) -> None:
         super().__init__(informers)
-        self.logs: dict[str, bytes] = {}
+        self.logs: dict[str, bytes | Exception] = {}
 
     async def pod_log(self, key: Key, *, container: str, limit_bytes: int, tail_lines: int | None = None) -> bytes:
         assert (container, limit_bytes, tail_lines) == ("download", 2**16, 20)
         if key.name not in self.logs:
             raise refused(NotFoundError, 404)
-        return self.logs[key.name]
+        found = self.logs[key.name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 @dataclass

@@ -12,8 +12,10 @@ from aimctrl.api.kinds import (
 )
 from aimctrl.kube.core import JOBS, PODS, PVCS, STORAGE_CLASSES
 from aimctrl.kube.kinds import Key
+from aimctrl.runtime.errors import ForbiddenError, InvalidError
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.request import Request
+from support.fake_cluster import refused
 from unit.aim.cache.cluster import SOURCE, World
 from unit.aim.cache.samples import NOW
 
@@ -152,6 +154,28 @@ async def test_a_download_whose_log_is_gone_has_failed_all_the_same():
     assert (await world.look())[0] == "Failed"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [refused(ForbiddenError, 403), refused(InvalidError, 400, "container is not available")],
+    ids=["403", "400"],
+)
+async def test_so_has_one_whose_log_may_not_be_read(error: Exception):
+    world = World()
+    await bound(world)
+    await world.look()
+    job = world.live(JOBS, "llama-cache-download")
+    world.change(JOBS, "llama-cache-download", status=FAILED)
+    owned = {
+        "labels": job["metadata"]["labels"],
+        "ownerReferences": [{"uid": job["metadata"]["uid"], "controller": True}],
+    }
+    world.put(PODS, "p", metadata=owned, status={"phase": "Failed"})
+    world.cluster.logs["p"] = error
+    assert (await world.look())[0] == "Failed"
+    world.cluster.logs["p"] = b"never read"
+    assert (await world.look())[0] == "Failed"
+
+
 async def test_a_template_cache_comes_up_with_its_parts_and_then_costs_nothing():
     world = World()
     world.template(AIM_CLUSTER_SERVICE_TEMPLATE, "fast", SOURCE, "hf://meta/tokenizer")
@@ -193,6 +217,36 @@ async def test_templates_that_cannot_be_read_are_not_missing():
     assert (await world.look(AIM_TEMPLATE_CACHE, "all"))[0] == "Pending"
     world.informers.informer(AIM_SERVICE_TEMPLATE).availability = Unavailable("KindMissing", "no CRD")
     assert (await world.look(AIM_TEMPLATE_CACHE, "all"))[0] == "Failed"
+
+
+@pytest.mark.parametrize("reason", ["Unreachable", "Syncing", "Forbidden"])
+async def test_model_caches_that_cannot_be_read_are_neither_made_nor_missing(reason):
+    world = World()
+    world.template(AIM_SERVICE_TEMPLATE, "fast", SOURCE)
+    world.model_cache("by-hand", status="Available", metadata={"labels": {}})
+    world.template_cache()
+    assert (await world.look(AIM_TEMPLATE_CACHE, "all"))[0] == "Available"
+    before = world.live(AIM_TEMPLATE_CACHE, "all")["status"]
+    models = world.informers.informer(AIM_MODEL_CACHE)
+    models.store.remove(Key("ns", "by-hand"))
+    models.availability = Unavailable(reason, "no answer")
+    state, result = await world.look(AIM_TEMPLATE_CACHE, "all")
+    assert (state, result.requeue_after) == ("Available", 30)
+    assert world.live(AIM_TEMPLATE_CACHE, "all")["status"] == before
+    world.template_cache("new")
+    assert (await world.look(AIM_TEMPLATE_CACHE, "new"))[0] == "Pending"
+    resolved = next(c for c in world.live(AIM_TEMPLATE_CACHE, "new")["status"]["conditions"] if c["type"] == "Resolved")
+    assert (resolved["status"], resolved["message"]) == ("Unknown", "AIMModelCache cannot be read: no answer")
+    assert world.names(AIM_MODEL_CACHE) == ["by-hand"]
+
+
+async def test_of_default_storage_classes_of_one_age_the_first_by_name_is_used():
+    world = World()
+    for name in ("b", "a", "c"):
+        world.storage(name, created="2029-01-01T00:00:00Z")
+    world.model_cache()
+    await world.look()
+    assert world.live(PVCS, "llama-cache")["spec"]["storageClassName"] == "a"
 
 
 async def test_model_caches_of_other_namespaces_are_not_used():

@@ -17,15 +17,21 @@ SKEW = timedelta(minutes=5)
 
 def server_context(address: str, now: datetime) -> ssl.SSLContext:
     """A TLS server's context for that IP address: a new key, and a certificate valid for a year from `now`."""
+    return server_identity(address, now)[0]
+
+
+def server_identity(address: str, now: datetime) -> tuple[ssl.SSLContext, str]:
+    """Such a context, and its certificate in PEM, which its clients are to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate(key, address, now)
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory(prefix="aimctrl-sandbox-") as folder:
         file = Path(folder) / "server.pem"
         file.touch(mode=0o600)
-        file.write_bytes(_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
+        file.write_bytes(_pem(key) + pem)
         context.load_cert_chain(file)
-    return context
+    return context, pem.decode()
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey, address: str, now: datetime) -> x509.Certificate:

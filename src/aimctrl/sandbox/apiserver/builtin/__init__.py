@@ -1,0 +1,1 @@
+"""The resources that every cluster has, from what a real API server says of them."""

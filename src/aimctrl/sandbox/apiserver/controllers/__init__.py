@@ -1,0 +1,1 @@
+"""The controllers that every cluster has, as far as the sandbox needs them."""

@@ -1,0 +1,1 @@
+"""Who manages which field: `metadata.managedFields` and server-side apply."""

@@ -1,0 +1,61 @@
+"""Small things that are done to objects all over the server."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from aimctrl.sandbox.apiserver.schema.node import Json, Object
+
+
+def copied(value: Json) -> Any:
+    """The same value, of which every part may be changed."""
+    if isinstance(value, dict):
+        return {key: copied(part) for key, part in cast("Object", value).items()}
+    if isinstance(value, list):
+        return [copied(part) for part in cast("Sequence[Json]", value)]
+    return value
+
+
+def timestamp(now: datetime) -> str:
+    """A moment as `metadata.creationTimestamp` has it: UTC, whole seconds."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def key_of(namespace: str, name: str) -> str:
+    """The key under which a collection keeps an object."""
+    return f"{namespace}/{name}" if namespace else name
+
+
+def group_of(api_version: str) -> tuple[str, str]:
+    """Group and version of an `apiVersion`."""
+    group, _, version = api_version.rpartition("/")
+    return group, version
+
+
+def api_version(group: str, version: str) -> str:
+    """The `apiVersion` of a group and version."""
+    return f"{group}/{version}" if group else version
+
+
+def path_of_version(group: str, version: str) -> str:
+    """The path of a group and version, without a slash before it."""
+    return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+def deleting(thing: Object) -> bool:
+    """Whether it is on its way out."""
+    return "deletionTimestamp" in thing["metadata"]
+
+
+def section(thing: Object, *path: str) -> Object:
+    """The object under these keys, one below the other; an empty one where there is none."""
+    found: Object = thing
+    for key in path:
+        found = found.get(key) or {}
+    return found
+
+
+def entries(thing: Object, *path: str) -> list[Object]:
+    """The objects in the list under these keys; none where there is no list."""
+    found: list[Object] = section(thing, *path[:-1]).get(path[-1]) or []
+    return found

@@ -1,5 +1,6 @@
 import asyncio
 
+import pytest
 from hypothesis import settings
 
 # pytest-asyncio asks for the thread's event loop before it sets its own, and asyncio makes one then that nobody closes:
@@ -9,3 +10,8 @@ asyncio.set_event_loop(None)
 # The same examples each time: what passes here passes there. A machine under load is no failure either.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "what tests/e2e runs on: kube-apiserver and etcd, or the API server that is part of aimctrl"
+    parser.addoption("--apiserver", choices=("real", "embedded"), default="real", help=words)

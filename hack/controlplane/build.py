@@ -39,6 +39,22 @@ def ensure(*names: str, assets: Assets | None = None) -> dict[str, Path]:
     return {name: path for name in names if (path := assets.find(name))}
 
 
+def pinned(name: str, assets: Assets | None = None) -> Path:
+    """The binary of the pinned version, built first where the cache does not hold it: elsewhere may be another one.
+
+    Raises:
+        MissingError: where there is no Go to build it with.
+        BuildError: where Go fails; its own message stands on stderr.
+    """
+    assets = assets or Assets()
+    path = assets.cached(BINARIES[name].pin) / name
+    if not path.is_file():
+        if assets.go is None:
+            raise assets.missing([name])
+        _build(BINARIES[name], assets)
+    return path
+
+
 def crd_folder(assets: Assets | None = None) -> Path:
     """The folder with `kserve/` and `gateway-api/`, one file per CRD, fetched first where the cache does not hold it.
 

@@ -16,6 +16,7 @@ import pytest_asyncio
 from aimctrl.kube.core import NODES
 from aimctrl.sandbox.script import Scripts
 from controlplane import ControlPlane, crd_folder
+from support.embedded import EmbeddedPlane, Plane
 from support.job_log import JobLog, job_log
 from support.world import World, operator, surroundings, world
 
@@ -52,9 +53,15 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
+def new_plane(request: pytest.FixtureRequest) -> type[Plane]:
+    """What makes control planes of the kind that the tests are to run on."""
+    return EmbeddedPlane if request.config.getoption("--apiserver") == "embedded" else ControlPlane
+
+
+@pytest.fixture(scope="session")
+def control_plane(new_plane: type[Plane]) -> Iterator[Plane]:
     """The session's control plane: the CRDs of AIM, KServe and Gateway API are there before its controllers start."""
-    with ControlPlane(crds=[AIM_CRDS, crd_folder()]) as plane:
+    with new_plane(crds=[AIM_CRDS, crd_folder()]) as plane:
         yield plane
 
 

@@ -12,9 +12,10 @@ from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_CLUSTER_SERVICE_TEMPLATE, A
 from aimctrl.kube.core import NODES
 from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, HTTPROUTES, INFERENCE_SERVICES, SERVING_RUNTIMES
 from aimctrl.kube.kinds import Kind
-from controlplane import ControlPlane, crd_folder
+from controlplane import crd_folder
 from e2e.conftest import AIM_CRDS
 from e2e.homes import SOURCES, Home, message
+from support.embedded import Plane
 from support.program import run
 from support.world import World, reasons, surroundings, world
 
@@ -27,27 +28,27 @@ AT_ONCE = 15.0
 RUNTIME_KINDS = (SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES, INFERENCE_SERVICES)
 
 
-async def install(plane: ControlPlane, *kinds: Kind[Any]) -> None:
+async def install(plane: Plane, *kinds: Kind[Any]) -> None:
     """Have the CRDs of these kinds; the event loop goes on meanwhile."""
     files = [file for kind in kinds for file in crd_folder().rglob(f"{kind.group}_{kind.plural}.yaml")]
     await asyncio.to_thread(plane.apply_crds, *files)
 
 
 @pytest.fixture(scope="module")
-def bare() -> Iterator[ControlPlane]:
+def bare(new_plane: type[Plane]) -> Iterator[Plane]:
     """A control plane that knows none of our kinds."""
-    with ControlPlane() as plane:
+    with new_plane() as plane:
         yield plane
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def user(bare: ControlPlane) -> AsyncIterator[World]:
+async def user(bare: Plane) -> AsyncIterator[World]:
     async with world(bare) as user, surroundings(bare):
         await user.have(NODES, "plain")
         yield user
 
 
-async def test_without_our_kinds_the_program_says_what_to_install(bare: ControlPlane):
+async def test_without_our_kinds_the_program_says_what_to_install(bare: Plane):
     async with run(bare) as running:
         assert await running.ends() == 3
     reason = json.loads(running.lines[-1])["reason"]
@@ -57,7 +58,7 @@ async def test_without_our_kinds_the_program_says_what_to_install(bare: ControlP
     assert bare.server in reason
 
 
-async def test_kserve_and_the_gateway_api_may_come_later(bare: ControlPlane, user: World):
+async def test_kserve_and_the_gateway_api_may_come_later(bare: Plane, user: World):
     await asyncio.to_thread(bare.apply_crds, AIM_CRDS)
     home = Home(user, "early")
     await user.have(AIM_CLUSTER_MODEL, "llama", image=home.image)

@@ -16,11 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from aimctrl.api.kinds import AIM_MODEL_CACHE, AIM_SERVICE, AIM_SERVICE_TEMPLATE, ALL
 from aimctrl.kube.core import NODES
 from aimctrl.kube.kinds import Key
-from controlplane import ControlPlane, crd_folder
+from controlplane import crd_folder
 from controlplane.server import free_port
 from e2e.conftest import AIM_CRDS, OPERATOR_NAMESPACE
 from e2e.homes import storage_class
 from support.crowd import Member, crowd, script_the_crowd
+from support.embedded import Plane
 from support.program import EVERYTHING, Program, account, program, user_of, writes
 from support.registry import FakeRegistry
 from support.world import World, eventually, surroundings, world
@@ -47,7 +48,7 @@ HEARTBEAT = 1.0
 class City:
     """A cluster with a crowd in it, and whoever keeps it going but for the operator."""
 
-    plane: ControlPlane
+    plane: Plane
     user: World
     members: tuple[Member, ...]
     kubeconfig: Path
@@ -80,14 +81,14 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def plane() -> Iterator[ControlPlane]:
+def plane(new_plane: type[Plane]) -> Iterator[Plane]:
     """A control plane of the crowd's own: nobody else has to live with what it leaves."""
-    with ControlPlane(crds=[AIM_CRDS, crd_folder()]) as plane:
+    with new_plane(crds=[AIM_CRDS, crd_folder()]) as plane:
         yield plane
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def city(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+async def city(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
     async with world(plane) as user, surroundings(plane) as scripts, FakeRegistry().serving() as registry:
         script_the_crowd(scripts, registry)
         await user.namespace(OPERATOR_NAMESPACE)

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format controlplane test unit e2e demo lock crds clean
+.PHONY: help setup lint format controlplane test unit e2e demo lock crds builtin clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,17 +36,22 @@ unit: setup ## The tests that need no API server
 e2e: controlplane ## The tests on a real API server
 	$(BIN)/pytest tests/e2e
 
-demo: controlplane ## Watch a model become a running service, on a control plane of its own
-	PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
+demo: setup ## Watch a model become a running service; KEEP=1 leaves it up, REAL=1 is on a real control plane
+	$(BIN)/aimctrl sandbox $(if $(REAL),--apiserver real) $(if $(KEEP),,--once)
 
 lock: setup ## Look for newer releases of what we depend on
-	$(UV) pip compile pyproject.toml --all-extras $(LOCK) --output-file requirements.lock
+	$(UV) pip compile pyproject.toml $(LOCK) --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --all-extras --group dev $(LOCK) --output-file requirements-dev.lock
 
 LOCK := --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 crds: setup ## Write deploy/crds from the code
 	$(BIN)/aimctrl crds --output-dir deploy/crds
+
+builtin: controlplane ## Write down anew what a real API server says of the built-in kinds, for the embedded one
+	PYTHONPATH=hack $(BIN)/python hack/builtin_types.py
+	PYTHONPATH=hack $(BIN)/python hack/go_structs.py
+	PYTHONPATH=hack $(BIN)/python hack/protobuf_fields.py
 
 clean: ## Remove what was made here; the control plane's cache stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

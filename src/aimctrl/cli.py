@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,6 +29,9 @@ BROKEN, USAGE, CANNOT_START, LEADERSHIP_LOST = 1, 2, 3, 4
 LEASE = "aimctrl"
 LEASE_TIMEOUT = 5.0
 """Seconds a request about the Lease may take: it has to be tried again well within the deadline."""
+
+EXTRA = ("cel_expr_python", "cryptography")
+"""Modules that come with `aimctrl[sandbox]`."""
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     command("version", _version, "Print the version.")
     _add_explain(command("explain", _explain, "Say why an AIM object is as it is, and what to do."))
     _add_status(command("status", _status, "Show everything AIM in the cluster, what is stuck on top."))
+    _add_sandbox(command("sandbox", _sandbox, "Try the operator: a cluster in this process, with models to serve."))
     return parser
 
 
@@ -95,6 +100,25 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     how.add_argument("-w", "--watch", action="store_true", help="keep showing, until Ctrl-C")
     how.add_argument("-o", "--output", choices=("table", "json"), default="table")
     _add_settings(parser, "kubeconfig", "context")
+
+
+def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "It is up until Ctrl-C, and then gone. "
+        "Exit codes: 0 stopped as asked, or all shown, 1 the sample service does not run, 2 wrong usage, 3 it cannot "
+        "start."
+    )
+    parser.add_argument(
+        "--apiserver",
+        choices=("embedded", "real"),
+        default="embedded",
+        help="embedded is in memory and starts at once; real is built by a checkout's hack/controlplane",
+    )
+    parser.add_argument("--port", type=int, default=0, help="of the embedded API server; by default a free one")
+    parser.add_argument("--kubeconfig-out", type=Path, metavar="FILE", help="where to write the kubeconfig; a new file")
+    parser.add_argument("--no-catalogue", dest="catalogue", action="store_false", help="leave out nodes and samples")
+    parser.add_argument("--no-operator", dest="operator", action="store_false", help="leave out the operator")
+    parser.add_argument("--once", action="store_true", help="end when the sample service runs")
 
 
 def _add_settings(parser: argparse.ArgumentParser, *fields: str) -> None:
@@ -154,6 +178,32 @@ def _status(options: argparse.Namespace) -> int:
     from aimctrl.commands.status import Overview, status
 
     return status(Overview(options.namespace, options.watch, options.output), load(_given(options)))
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    gc.disable()  # while it starts next to nothing becomes garbage, and looking for it takes time
+    try:
+        from aimctrl.commands.sandbox import Sandbox, sandbox
+
+        return sandbox(
+            Sandbox(
+                options.apiserver,
+                catalogue=options.catalogue,
+                operator=options.operator,
+                once=options.once,
+                port=options.port,
+                kubeconfig_out=options.kubeconfig_out,
+                began=began,
+            )
+        )
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        print(f"aimctrl: the sandbox needs {error.name}: pip install 'aimctrl[sandbox]'", file=sys.stderr)
+        return CANNOT_START
+    finally:
+        gc.enable()
 
 
 def _run(options: argparse.Namespace) -> int:

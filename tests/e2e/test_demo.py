@@ -1,34 +1,40 @@
-"""`make demo`, but for what installs it."""
+"""`make demo`, but for what installs it: on the embedded API server and on a real one."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-HACK = Path(__file__).parents[2] / "hack"
+import pytest
+
+from support.program import program
+
+MAKEFILE = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+
+CHAPTERS = (
+    r"the API server answers",
+    r"applied +Node mi300x-a",
+    r"AIMClusterModel +meta-llama-3-8b-instruct is Ready",
+    r"AIMClusterServiceTemplate +llama-3-8b-latency is Ready: ProfilesDiscovered",
+    r"discovery +Job discover-llama-3-8b-latency-\w+ found:",
+    r"hf://meta-llama/Llama-3.1-8B-Instruct \(15.0 GiB\)",
+    r"AIMClusterServiceTemplate +llama-3-8b-throughput is NotAvailable: GPUNotAvailable",
+    r"AIMService +ml-team/chat is Running: RuntimeReady\n",
+    r"selection +llama-3-8b-latency chosen",
+    r"InferenceService +ml-team/chat runs llama-3-8b-latency",
+    r"HTTPRoute +ml-team/chat serves /ml-team/research/meta-llama-3-8b-instruct",
+    r"event +Normal InferenceServiceCreated",
+    r"the service is Running",
+    r"AIMService +ml-team +chat +Running",
+)
 
 
-def test_demo_tells_the_whole_story():
-    env = {**os.environ, "PYTHONPATH": str(HACK)}
-    done = subprocess.run(
-        [sys.executable, "-m", "demo"], env=env, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    chapters = [
-        r"applied +Node mi300x-a",
-        r"AIMClusterModel +meta-llama-3-8b-instruct is Ready",
-        r"AIMClusterServiceTemplate +llama-3-8b-latency is Ready: ProfilesDiscovered",
-        r"discovery +Job kaiwo-system/discover-llama-3-8b-latency-",
-        r"AIMClusterServiceTemplate +llama-3-8b-throughput is NotAvailable: GPUNotAvailable",
-        r"AIMService +ml-team/chat is Running",
-        r"selection +llama-3-8b-latency chosen",
-        r"InferenceService +ml-team/chat runs llama-3-8b-latency",
-        r"HTTPRoute +ml-team/chat serves /ml-team/research/meta-llama-3-8b-instruct",
-        r"the service is Running",
-    ]
+@pytest.mark.parametrize("apiserver", ["embedded", "real"])
+async def test_demo_tells_the_whole_story(apiserver: str):
+    assert "aimctrl sandbox $(if $(REAL),--apiserver real) $(if $(KEEP),,--once)\n" in MAKEFILE
+    async with program("sandbox", "--once", f"--apiserver={apiserver}") as demo:
+        assert await demo.ends(timeout=180) == 0, demo.output
     at = 0
-    for chapter in chapters:
-        found = re.compile(chapter).search(done.stdout, at)
-        assert found, f"nothing like {chapter!r} after:\n{done.stdout[:at]}\nin:\n{done.stdout}"
+    for chapter in CHAPTERS:
+        found = re.compile(chapter).search(demo.output, at)
+        assert found, f"nothing like {chapter!r} after:\n{demo.output[:at]}\nin:\n{demo.output}"
         at = found.end()
+    assert "Traceback" not in demo.output

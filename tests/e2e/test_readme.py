@@ -21,9 +21,10 @@ from support.world import operator, surroundings, world
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
-def fenced(language: str) -> str:
-    """The README's only block in that language."""
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def fenced(language: str, containing: str = "") -> str:
+    """The README's only block in that language, or that with this text in it."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in blocks if containing in block)
     return block
 
 
@@ -41,7 +42,7 @@ async def program(plane: ControlPlane, source: str) -> AsyncIterator[None]:
 
 
 async def test_program_of_ones_own_creates_and_repairs(control_plane: ControlPlane, namespace: str):
-    source = fenced("python")
+    source = fenced("python", "class Greeter")
     assert "aimctrl.aim" not in source
     assert "aimctrl.api" not in source
     async with world(control_plane) as user, program(control_plane, source):

@@ -1,10 +1,12 @@
 import asyncio
+import gc
 import logging
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +227,31 @@ async def test_a_first_signal_stops_in_order_and_a_second_at_once(
     finally:
         for one in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(one)
+
+
+def test_sandbox_says_what_to_install() -> None:
+    code = "import sys; sys.modules['cryptography'] = None; from aimctrl.cli import main; sys.exit(main(['sandbox', '--once']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=_environment())
+    assert done.returncode == 3
+    assert done.stderr == "aimctrl: the sandbox needs cryptography: pip install 'aimctrl[sandbox]'\n"
+
+
+def test_sandbox_is_told_what_the_command_line_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aimctrl.commands import sandbox
+
+    seen: list[sandbox.Sandbox] = []
+
+    def run(wanted: sandbox.Sandbox) -> int:
+        assert not gc.isenabled()
+        seen.append(wanted)
+        return 7
+
+    monkeypatch.setattr(sandbox, "sandbox", run)
+    assert cli.main(["sandbox"]) == 7
+    assert gc.isenabled()
+    more = ["--apiserver=real", "--port=1", "--kubeconfig-out=k", "--no-catalogue", "--no-operator", "--once"]
+    cli.main(["sandbox", *more])
+    assert [replace(one, began=0.0) for one in seen] == [
+        sandbox.Sandbox(),
+        sandbox.Sandbox("real", catalogue=False, operator=False, once=True, port=1, kubeconfig_out=Path("k")),
+    ]

@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/cust
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -41,8 +42,14 @@ def structural(model: type[BaseModel], *, defaults: bool) -> Schema:
     `defaults` keeps those defaults that are one scalar; in a status, a default would claim what nobody observed.
     Raises SchemaError where the model cannot be said structurally.
     """
-    source = model.model_json_schema(by_alias=True, schema_generator=_Generate)
+    source = _source(model)
     return _Conversion(source.get("$defs", {}), defaults).convert(source, model.__name__)
+
+
+@cache
+def _source(model: type[BaseModel]) -> Schema:
+    """Pydantic's schema, not to be changed: several kinds share a model, and making it takes long."""
+    return model.model_json_schema(by_alias=True, schema_generator=_Generate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from aimctrl.sandbox.kubelet_server import KubeletServer
 from aimctrl.sandbox.script import Scripts
 from aimctrl.sandbox.volumes import BY_CLAIM, ClaimReconciler, Volumes
 from aimctrl.sandbox.wire import CLAIMS, NODES, PODS
+from aimctrl.sandbox.working import working
 
 WORKERS = 16
 NAME = "aimctrl-sandbox"
@@ -54,16 +55,8 @@ async def stand_ins(connection: Connection, scripts: Scripts) -> AsyncGenerator[
     async with Client(connection, field_manager=NAME) as client:
         manager = Manager(client, options=ManagerOptions(component=NAME, grace_period=2.0))
         add_stand_ins(manager, scripts)
-        failure: Exception | None = None
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(manager.run(), name=NAME)
-            try:
-                yield manager
-            except Exception as error:  # noqa: BLE001 - raised again, outside of the group that would wrap it
-                failure = error
-            manager.stop()
-        if failure is not None:
-            raise failure
+        async with working(manager, NAME):
+            yield manager
 
 
 async def _serve(server: KubeletServer) -> None:

@@ -1,1 +1,0 @@
-"""The demo of `make demo`."""

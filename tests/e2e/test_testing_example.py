@@ -1,0 +1,126 @@
+"""The fixtures of `aimctrl.testing`, as somebody else's tests use them: in a folder of their own."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from aimctrl import testing
+from controlplane import ControlPlane
+
+pytest_plugins = ["pytester"]
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+SOURCE = Path(testing.__file__).parents[1]
+
+
+def shown(containing: str) -> str:
+    """The README's Python block with that text in it."""
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in blocks if containing in block)
+    return block
+
+
+@pytest.fixture
+def theirs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project with the README's controller in it, and aimctrl installed."""
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    pytester.makefile(
+        ".toml",
+        pyproject='[tool.pytest.ini_options]\nasyncio_mode = "auto"\nasyncio_default_fixture_loop_scope = "function"\npythonpath = ["."]\n',
+    )
+    pytester.makepyfile(greeter=shown("class Greeter"), conftest='pytest_plugins = ["aimctrl.testing"]\n')
+    return pytester
+
+
+def run(theirs: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return theirs.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, timeout=120)
+
+
+def test_readme_example_passes(theirs: pytest.Pytester) -> None:
+    theirs.makepyfile(test_greeter=shown("async def test_"))
+    run(theirs).assert_outcomes(passed=1)
+
+
+def test_readme_example_needs_no_conftest(theirs: pytest.Pytester) -> None:
+    theirs.makepyfile(conftest="", test_greeter='pytest_plugins = ["aimctrl.testing"]\n' + shown("async def test_"))
+    run(theirs).assert_outcomes(passed=1)
+
+
+def test_readme_example_fails_where_the_controller_is_wrong(theirs: pytest.Pytester) -> None:
+    wrong = shown("class Greeter").replace('{"hello": who}', '{"hello": "nobody"}')
+    test = shown("async def test_").replace("eventually(greeting)", "eventually(greeting, timeout=0.3)")
+    theirs.makepyfile(greeter=wrong, test_greeter=test)
+    done = run(theirs)
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*AssertionError: not within 0.3 s; seen last: False*"])
+
+
+def test_readme_example_passes_on_a_real_cluster(theirs: pytest.Pytester, control_plane: ControlPlane) -> None:
+    theirs.makepyfile(test_greeter=shown("async def test_").replace('"home"', '"testing-example"'))
+    run(theirs, f"--aimctrl-apiserver=real:{control_plane.kubeconfig}").assert_outcomes(passed=1)
+
+
+def test_pods_run_on_nodes_that_were_made(theirs: pytest.Pytester) -> None:
+    theirs.makepyfile(
+        test_pods="""
+        from aimctrl.kube.core import NODES, PODS
+        from aimctrl.kube.kinds import Key
+        from aimctrl.sandbox.script import ImageScript
+
+        async def test_a_pod_fails_as_scripted(client, namespace, kubelet, eventually):
+            kubelet.set("*/job:*", ImageScript(exit_code=3))
+            await client.create(NODES, {"metadata": {"name": "one"}})
+            spec = {"containers": [{"name": "main", "image": "registry.test/job:v1"}], "restartPolicy": "Never"}
+            await client.create(PODS, {"metadata": {"name": "job", "namespace": namespace}, "spec": spec})
+
+            async def failed():
+                return PODS.decode(await client.get(PODS, Key(namespace, "job"))).status.phase == "Failed"
+
+            await eventually(failed)
+        """
+    )
+    run(theirs).assert_outcomes(passed=1)
+
+
+def test_faults_are_to_be_had(theirs: pytest.Pytester) -> None:
+    theirs.makepyfile(
+        test_faults="""
+        import pytest
+        from aimctrl.kube.core import NODES
+        from aimctrl.runtime.errors import ServerError
+        from aimctrl.sandbox.apiserver.faults import Fault
+
+        async def test_refusal(client, faults):
+            faults.add(Fault(code=500, resource="nodes"))
+            with pytest.raises(ServerError):
+                await client.list_page(NODES)
+            faults.clear()
+            assert (await client.list_page(NODES)).items == []
+        """
+    )
+    run(theirs).assert_outcomes(passed=1)
+
+
+def test_what_breaks_a_manager_fails_its_test(theirs: pytest.Pytester) -> None:
+    theirs.makepyfile(
+        test_broken="""
+        async def test_one(manager):
+            async def broken():
+                raise RuntimeError("it broke")
+
+            manager.add_runnable(broken, name="broken")
+            await manager.start()
+        """
+    )
+    done = run(theirs)
+    done.stdout.fnmatch_lines(["*RuntimeError: it broke*"])
+    assert done.ret == 1
+
+
+@pytest.mark.parametrize("server", ["elsewhere", "real:", "real:/nowhere/kubeconfig"])
+def test_unknown_server_is_wrong_usage(theirs: pytest.Pytester, server: str) -> None:
+    done = run(theirs, f"--aimctrl-apiserver={server}")
+    assert done.ret == 4
+    assert "--aimctrl-apiserver" in done.stderr.str()

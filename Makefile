@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format controlplane test unit e2e demo lock crds builtin clean
+.PHONY: help setup lint format controlplane test unit e2e demo lock crds builtin bench-apiserver clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(VENV)/.synced $(VENV)/.installed ## Make .venv as requirements-dev.lock says, with aimctrl in it
 
@@ -47,6 +47,9 @@ LOCK := --upgrade --universal --generate-hashes --no-header --no-annotate --pyth
 
 crds: setup ## Write deploy/crds from the code
 	$(BIN)/aimctrl crds --output-dir deploy/crds
+
+bench-apiserver: controlplane ## Measure the embedded API server beside the real one
+	PYTHONPATH=hack $(BIN)/python -m bench.apiserver
 
 builtin: controlplane ## Write down anew what a real API server says of the built-in kinds, for the embedded one
 	PYTHONPATH=hack $(BIN)/python hack/builtin_types.py

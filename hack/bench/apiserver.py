@@ -1,0 +1,190 @@
+"""The embedded API server beside kube-apiserver and etcd, in one run: start, writes, and watch events.
+
+Run it with `make bench-apiserver`. One client in a process of its own sends the same requests to both, in turns; CPU is
+that of the server's processes. Only the ratios mean something on another machine.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import ssl
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from aimctrl.sandbox.apiserver.server import api_server
+from controlplane import ControlPlane
+
+ROUNDS = 3
+WRITES = 2000
+AT_ONCE = 16
+WATCHES = 10
+CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs: its URL, its CA in PEM, a token, its processes, and the seconds it took to start."""
+
+    name: str
+    url: str
+    ca: str
+    token: str
+    processes: tuple[int, ...]
+    started: float
+
+    def cpu(self) -> float:
+        """The CPU seconds of its processes so far."""
+        return sum(_cpu(process) for process in self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one round gave: how many a second, and CPU microseconds of the server for each."""
+
+    rate: float
+    cost: float
+
+
+def main() -> None:
+    """Measures both and prints a table."""
+    with _embedded() as embedded, _real() as real:
+        asyncio.run(_compare(embedded, real))
+
+
+async def _compare(embedded: Server, real: Server) -> None:
+    print(f"{'':24}{embedded.name:>14}{real.name:>18}{'ratio':>9}")
+    _row("start, seconds", embedded.started, real.started)
+    for name, measure in (("writes", _writes), ("watch events", _events)):
+        rounds = [(await measure(embedded, turn), await measure(real, turn)) for turn in range(ROUNDS)]
+        ours, theirs = (list(side) for side in zip(*rounds, strict=True))
+        _row(f"{name} a second", _median(ours, "rate"), _median(theirs, "rate"))
+        _row(f"CPU us for each of {name}"[:23], _median(ours, "cost"), _median(theirs, "cost"))
+
+
+async def _writes(server: Server, turn: int) -> Result:
+    """Creates of small ConfigMaps, so many at a time."""
+    async with _session(server) as session:
+        return await _measured(server, WRITES, lambda: _create_all(session, server, f"w{turn}"))
+
+
+async def _events(server: Server, turn: int) -> Result:
+    """Events of as many watches as there are, each of which sees every write."""
+    async with _session(server) as session:
+        watches = [await _watch(session, server) for _ in range(WATCHES)]
+
+        async def work() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                for watch in watches:
+                    tasks.create_task(_read_lines(watch, WRITES))
+                await _create_all(session, server, f"e{turn}")
+
+        try:
+            return await _measured(server, WRITES * WATCHES, work)
+        finally:
+            for watch in watches:
+                watch.close()
+
+
+async def _measured(server: Server, count: int, work: Callable[[], Awaitable[None]]) -> Result:
+    wall, cpu = time.perf_counter(), server.cpu()
+    await work()
+    return Result(count / (time.perf_counter() - wall), (server.cpu() - cpu) / count * 1e6)
+
+
+async def _create_all(session: aiohttp.ClientSession, server: Server, prefix: str) -> None:
+    numbers = iter(range(WRITES))
+
+    async def work() -> None:
+        for number in numbers:
+            body = {"metadata": {"name": f"{prefix}-{number}"}, "data": {"key": "value" * 40}}
+            async with session.post(server.url + CONFIGMAPS, data=msgspec.json.encode(body)) as answer:
+                await answer.read()
+                answer.raise_for_status()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.create_task(work())
+
+
+async def _watch(session: aiohttp.ClientSession, server: Server) -> aiohttp.ClientResponse:
+    async with session.get(f"{server.url}{CONFIGMAPS}?limit=1") as answer:
+        version = (await answer.json())["metadata"]["resourceVersion"]
+    return await session.get(f"{server.url}{CONFIGMAPS}?watch=1&resourceVersion={version}")
+
+
+async def _read_lines(watch: aiohttp.ClientResponse, count: int) -> None:
+    seen = 0
+    async for chunk in watch.content.iter_any():
+        seen += chunk.count(b"\n")
+        if seen >= count:
+            return
+
+
+@asynccontextmanager
+async def _session(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
+    trust = ssl.create_default_context(cadata=server.ca)
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(ssl=trust, limit=0)) as session:
+        yield session
+
+
+@contextmanager
+def _embedded() -> Iterator[Server]:
+    """The embedded server in a process of its own while the block runs."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        url, ca, token, started = ours.recv()
+        yield Server("embedded", url, ca, token, (process.pid or 0,), started)
+    finally:
+        process.terminate()
+        process.join()
+
+
+@contextmanager
+def _real() -> Iterator[Server]:
+    """kube-apiserver and etcd while the block runs."""
+    begun = time.perf_counter()
+    with ControlPlane(controllers=False) as plane:
+        started = time.perf_counter() - begun
+        kubeconfig = msgspec.yaml.decode(plane.kubeconfig.read_bytes())
+        token = kubeconfig["users"][0]["user"]["token"]
+        processes = tuple(int((plane.folder / f"{name}.pid").read_text()) for name in ("etcd", "kube-apiserver"))
+        yield Server("kube-apiserver", plane.server, plane.ca.read_text(), token, processes, started)
+
+
+def _serve(pipe: Connection) -> None:
+    async def run() -> None:
+        begun = time.perf_counter()
+        async with api_server() as server:
+            pipe.send((server.url, server.ca, server.admin_token, time.perf_counter() - begun))
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+def _cpu(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _median(results: list[Result], what: str) -> float:
+    return statistics.median(getattr(result, what) for result in results)
+
+
+def _row(name: str, ours: float, theirs: float) -> None:
+    print(f"{name:24}{ours:14.2f}{theirs:18.2f}{ours / theirs:9.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

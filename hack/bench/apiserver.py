@@ -63,11 +63,11 @@ def main() -> None:
 async def _compare(embedded: Server, real: Server) -> None:
     print(f"{'':24}{embedded.name:>14}{real.name:>18}{'ratio':>9}")
     _row("start, seconds", embedded.started, real.started)
-    for name, measure in (("writes", _writes), ("watch events", _events)):
+    for name, measure in (("write", _writes), ("watch event", _events)):
         rounds = [(await measure(embedded, turn), await measure(real, turn)) for turn in range(ROUNDS)]
         ours, theirs = (list(side) for side in zip(*rounds, strict=True))
-        _row(f"{name} a second", _median(ours, "rate"), _median(theirs, "rate"))
-        _row(f"CPU us for each of {name}"[:23], _median(ours, "cost"), _median(theirs, "cost"))
+        _row(f"{name}s a second", _median(ours, "rate"), _median(theirs, "rate"))
+        _row(f"CPU us a {name}", _median(ours, "cost"), _median(theirs, "cost"))
 
 
 async def _writes(server: Server, turn: int) -> Result:

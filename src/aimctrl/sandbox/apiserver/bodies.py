@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from aimctrl.sandbox.apiserver.builtin.documents import document
 from aimctrl.sandbox.apiserver.builtin.object_meta import read_metadata
 from aimctrl.sandbox.apiserver.errors import (
@@ -192,9 +190,3 @@ def _excerpt(body: bytes) -> str:
     part = body[:_EXCERPT]
     text = part.decode(errors="replace") if body.startswith(b"{") else part.hex()
     return text if len(body) <= _EXCERPT else f"{text} ..."
-
-
-def encoded(thing: Object, *, pretty: bool = False) -> bytes:
-    """An object as JSON."""
-    raw = msgspec.json.encode(thing)
-    return msgspec.json.format(raw, indent=2) if pretty else raw

@@ -61,15 +61,7 @@ _JSON_TYPES: dict[type, str] = {
 
 def go_type(value: object) -> str:
     """A JSON value as Go's decoder names its type."""
-    names: dict[type, str] = {
-        bool: "bool",
-        str: "string",
-        int: "number",
-        float: "number",
-        dict: "object",
-        list: "array",
-    }
-    return names.get(type(value), "null")
+    return _JSON_TYPES.get(type(value), "null")
 
 
 def metadata_errors(type_: ResourceType, new: Object, old: Object | None) -> list[FieldError]:

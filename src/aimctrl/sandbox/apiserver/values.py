@@ -1,10 +1,14 @@
 """Small things that are done to objects all over the server."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from aimctrl.sandbox.apiserver.schema.node import Json, Object
+
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX = 5
 
 
 def copied(value: Json) -> Any:
@@ -14,6 +18,11 @@ def copied(value: Json) -> Any:
     if isinstance(value, list):
         return [copied(part) for part in cast("Sequence[Json]", value)]
     return value
+
+
+def random_suffix() -> str:
+    """The end of a generated name: five letters and digits of which no words can be made."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
 
 
 def timestamp(now: datetime) -> str:

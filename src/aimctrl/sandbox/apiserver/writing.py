@@ -3,7 +3,6 @@
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 """
 
-import secrets
 from uuid import uuid4
 
 from aimctrl.sandbox.apiserver.bodies import checked_options, named_as, placed, read_object
@@ -29,10 +28,8 @@ from aimctrl.sandbox.apiserver.resources import ResourceType
 from aimctrl.sandbox.apiserver.schema.node import NOTHING, Object
 from aimctrl.sandbox.apiserver.schema.validate import validate
 from aimctrl.sandbox.apiserver.storage import Stored
-from aimctrl.sandbox.apiserver.values import deleting, key_of, section, timestamp
+from aimctrl.sandbox.apiserver.values import deleting, key_of, random_suffix, section, timestamp
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_SUFFIX = 5
 _LONGEST_BASE = 58
 
 _SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
@@ -269,4 +266,4 @@ def writer_of(cluster: Cluster, call: Call, operation: str) -> Writer:
 
 
 def _generated(base: str) -> str:
-    return base[:_LONGEST_BASE] + "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
+    return base[:_LONGEST_BASE] + random_suffix()

@@ -4,14 +4,11 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-contro
 DefaultTolerationSeconds).
 """
 
-import secrets
-
 from aimctrl.sandbox.apiserver.errors import StatusError, Subject, forbidden
 from aimctrl.sandbox.apiserver.schema.node import Object
 from aimctrl.sandbox.apiserver.storage import Storage
-from aimctrl.sandbox.apiserver.values import copied
+from aimctrl.sandbox.apiserver.values import copied, random_suffix
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _TOKEN_SECONDS = 3607
 _TOLERATED_SECONDS = 300
@@ -60,7 +57,7 @@ def _mount_token(spec: Object) -> None:
     ]
     volume = next((v for v in spec.get("volumes", ()) if v["name"].startswith("kube-api-access-")), None)
     if volume is None and without:
-        volume = _token_volume("".join(secrets.choice(_ALPHABET) for _ in range(5)))
+        volume = _token_volume(random_suffix())
         spec.setdefault("volumes", []).append(volume)
     for container in without:
         mount = {"name": (volume or {})["name"], "readOnly": True, "mountPath": _TOKEN_PATH}

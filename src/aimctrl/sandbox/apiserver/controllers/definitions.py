@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from aimctrl.sandbox.apiserver.builtin.crd import CLEANUP
 from aimctrl.sandbox.apiserver.cluster import Cluster
 from aimctrl.sandbox.apiserver.crds import served_types
 from aimctrl.sandbox.apiserver.internal import Internal
@@ -11,7 +12,6 @@ from aimctrl.sandbox.apiserver.storage import Collection, Event, EventType
 from aimctrl.sandbox.apiserver.values import deleting, section, timestamp
 
 GROUP, PLURAL = "apiextensions.k8s.io", "customresourcedefinitions"
-CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 
 _NAMES = (
     ("plural", "PluralConflict"),

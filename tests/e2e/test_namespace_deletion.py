@@ -43,6 +43,9 @@ THEIRS = (INFERENCE_SERVICES, SERVING_RUNTIMES, HTTPROUTES, JOBS, PVCS)
 QUIET = 5.0
 """Seconds in which a loop would show."""
 
+NO_REGISTRY = "image inspection failed"
+"""The registry of these images does not exist, and a resolver may take as long as it likes to say so."""
+
 GPU = {"count": 1, "model": "MI300X"}
 STUCK = {"name": "stuck", "sourceURI": "s3://bucket/stuck", "size": "1Gi"}
 
@@ -127,8 +130,8 @@ async def test_a_full_namespace_goes_without_a_storm(control_plane: ControlPlane
         for kind, name in held:
             await world.client.patch(kind, Key(namespace, name), {"metadata": {"finalizers": None}})
         await eventually(is_gone)
-        told = [json.loads(line) for line in operator.lines[said:]]
-        loud = [line for line in told if line["level"] not in {"debug", "info"}]
+        loud = [line for line in map(json.loads, operator.lines[said:]) if line["level"] not in {"debug", "info"}]
+        loud = [line for line in loud if line["event"] != NO_REGISTRY]
         assert {line["event"] for line in loud} <= {"reconcile failed"}, "what passes, such as a conflict"
         assert len(loud) <= objects // 4, loud
         assert await operator.terminate() == 0

@@ -1,7 +1,10 @@
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from support.workers import Workers
 
 # pytest-asyncio asks for the thread's event loop before it sets its own, and asyncio makes one then that nobody closes:
 # a ResourceWarning, which is an error here. There is none to be had.
@@ -15,3 +18,12 @@ settings.load_profile("repeatable")
 def pytest_addoption(parser: pytest.Parser) -> None:
     words = "what tests/e2e runs on: kube-apiserver and etcd, or the API server that is part of aimctrl"
     parser.addoption("--apiserver", choices=("real", "embedded"), default="real", help=words)
+    parser.addoption("--full", action="store_true", help="the full counts in tests/faults, as `make soak` has them")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """The processes that the tests run in; here, so that whatever another fixture leaves is left before the end."""
+    workers = Workers(tmp_path_factory)
+    yield workers
+    workers.end()

@@ -18,6 +18,8 @@ from aimctrl.sandbox.script import Scripts
 from controlplane import ControlPlane, crd_folder
 from support.embedded import EmbeddedPlane, Plane
 from support.job_log import JobLog, job_log
+from support.vocabulary import told
+from support.workers import Workers
 from support.world import World, operator, surroundings, world
 
 REPOSITORY = Path(__file__).parents[2]
@@ -59,10 +61,11 @@ def new_plane(request: pytest.FixtureRequest) -> type[Plane]:
 
 
 @pytest.fixture(scope="session")
-def control_plane(new_plane: type[Plane]) -> Iterator[Plane]:
-    """The session's control plane: the CRDs of AIM, KServe and Gateway API are there before its controllers start."""
+def control_plane(new_plane: type[Plane], workers: Workers) -> Iterator[Plane]:
+    """The process's control plane: the CRDs of AIM, KServe and Gateway API are there before its controllers start."""
     with new_plane(crds=[AIM_CRDS, crd_folder()]) as plane:
         yield plane
+        workers.leave(told(plane))
 
 
 @pytest.fixture(scope="module", autouse=True)

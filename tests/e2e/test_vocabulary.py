@@ -6,11 +6,12 @@ import pytest
 
 from controlplane import ControlPlane
 from support.vocabulary import Word, documented, told, undocumented
+from support.workers import Workers
 
 
 @pytest.fixture(scope="module")
-def words(control_plane: ControlPlane) -> frozenset[Word]:
-    return told(control_plane)
+def words(control_plane: ControlPlane, workers: Workers) -> frozenset[Word]:
+    return told(control_plane) | {Word(*word) for word in workers.left_by_others()}
 
 
 def listed(words: Iterable[Word]) -> str:

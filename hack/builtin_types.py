@@ -15,6 +15,7 @@ TARGET = Path(__file__).parents[1] / "src/aimctrl/sandbox/apiserver/builtin/type
 
 GROUPS = (
     ("", "v1"),
+    ("admissionregistration.k8s.io", "v1"),
     ("apiextensions.k8s.io", "v1"),
     ("apps", "v1"),
     ("authentication.k8s.io", "v1"),
@@ -30,6 +31,10 @@ GROUPS = (
     ("scheduling.k8s.io", "v1"),
     ("storage.k8s.io", "v1"),
 )
+
+LEFT_OUT = ("componentstatuses", "mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+LEFT_OUT += ("mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
+"""Deprecated, or what the embedded server would take and not act upon."""
 
 KEPT = ("type", "required", "nullable", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string")
 KEPT += ("x-kubernetes-embedded-resource", "x-kubernetes-list-type", "x-kubernetes-list-map-keys")
@@ -64,7 +69,7 @@ def _get(plane: ControlPlane, path: str) -> Any:
 def _resources(plane: ControlPlane, group: str, version: str) -> Iterator[dict[str, Any]]:
     listed = _get(plane, f"/apis/{group}/{version}" if group else f"/api/{version}")["resources"]
     for entry in listed:
-        if "/" in entry["name"] or entry["name"] == "componentstatuses":
+        if "/" in entry["name"] or entry["name"] in LEFT_OUT:
             continue
         below = [e for e in listed if e["name"].startswith(f"{entry['name']}/")]
         yield {

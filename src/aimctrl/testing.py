@@ -160,7 +160,16 @@ async def kubelet(api_server: Server) -> AsyncGenerator[Scripts]:
 
 @pytest.fixture
 def faults(api_server: Server) -> Faults:
-    """What may go wrong with the embedded API server; a test that asks for it is skipped on another one."""
+    """What may go wrong with the embedded API server; a test that asks for it is skipped on another one.
+
+        faults.add(Fault(verbs=("list",), resource="pods", code=429, retry_after=1, times=3))
+        faults.add(Fault(verbs=WRITES, every=50, compact=True))
+
+    A rule makes the requests it is for slow, refuses them, closes their connection before or after they are carried
+    out, has watches fall silent, has the server forget the past (410 to watches and lists that go on from there), or
+    its clock jump: see `aimctrl.sandbox.apiserver.faults.Fault`. `faults.compact()`, `faults.jump(seconds)` and
+    `faults.hang_up()` do so at once.
+    """
     if api_server.faults is None:
         pytest.skip("only the embedded API server has faults on request")
     return api_server.faults

@@ -15,6 +15,9 @@ AGE = re.compile(r"\A(<invalid>|\d+[smhd](\d+[smh])?)\Z")
 GENERATED = re.compile(r"\b(?:[Mm]ade[-_]|kube-api-access-)[a-z0-9]{5}\b")
 """What is to be recognised as generated has such a base."""
 
+OLDEST = re.compile(r"(?<=too old resource version: 1 \()\d+(?=\))")
+"""From where on events are remembered."""
+
 ADDRESS = re.compile(r"\b10\.0\.0\.\d+\b")
 
 
@@ -40,6 +43,8 @@ class Mask:
     def _shown(self, value: Any) -> Any:
         if isinstance(value, dict):
             shown = {self._text(key): self._shown(part) for key, part in sorted(value.items())}
+            if isinstance(value.get("token"), str):
+                shown["token"] = "<token>"
             return self._settled(value, shown)
         if isinstance(value, list):
             return [self._shown(part) for part in value]
@@ -65,6 +70,7 @@ class Mask:
         text = UID.sub(lambda match: self._word("uid", match[0]), text)
         text = GENERATED.sub(lambda match: self._word("name", match[0]), text)
         text = ADDRESS.sub(lambda match: self._word("address", match[0]), text)
+        text = OLDEST.sub("<rv>", text)
         text = TIME.sub(_moment, text)
         return re.sub(r"\b\d{2,}\b", lambda match: self._versions.get(match[0], match[0]), text)
 

@@ -20,7 +20,7 @@ Transcript = list[dict[str, Any]]
 
 AGENT = "conformance/1.0"
 HEADERS = ("Warning", "Retry-After")
-PATIENCE = 10.0
+PATIENCE = 60.0
 REFERENCE = re.compile(r"\$\((ns|\d+)(?:\.([^)]*))?\)")
 
 

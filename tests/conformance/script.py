@@ -5,7 +5,7 @@ third request. A text that is nothing but such a reference becomes the value it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 JSON = "application/json"
@@ -86,6 +86,11 @@ def delete(path: str, body: Any = None, **headers: str) -> Send:
 
 def gone(path: str) -> Send:
     return Send("GET", path, until=404)
+
+
+def once(step: Send, code: int) -> Send:
+    """A request that is sent until it is answered with that code, as roles and the like take a moment to be seen."""
+    return replace(step, until=code)
 
 
 def watch(path: str, *, silent: bool = False, **headers: str) -> Watch:

@@ -6,6 +6,7 @@ Another controller, or a person, has a field manager of its own: fields that the
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from aimctrl.api.kinds import AIM_SERVICE_TEMPLATE, AIM_TEMPLATE_CACHE
@@ -17,6 +18,7 @@ from support.world import Json, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+APPLY = "application/apply-patch+yaml"
 OTHERS = "somebody-else"
 GPUS: dict[str, Any] = {"metric": "latency", "gpuSelector": {"count": 1, "model": "MI300X"}}
 
@@ -115,11 +117,13 @@ async def everything(home: Home) -> None:
 
 
 async def applied(home: Home, edit: Edit, fields: Json, manager: str = OTHERS) -> Json:
-    """The child as somebody's server-side apply leaves it."""
-    meta = {"name": edit.name, "namespace": home.namespace}
-    manifest = {**fields, "metadata": {**fields.get("metadata", {}), **meta}}
-    await home.world.client.apply(edit.kind, manifest, field_manager=manager)
-    return await home.world.json(edit.kind, edit.name, home.namespace)
+    """The child as somebody's server-side apply leaves it: before anybody puts it right."""
+    meta = {**fields.get("metadata", {}), "name": edit.name, "namespace": home.namespace}
+    manifest = {"apiVersion": edit.kind.api_version, "kind": edit.kind.name, **fields, "metadata": meta}
+    query, path = {"fieldManager": manager, "force": "true"}, edit.kind.path(home.namespace, edit.name)
+    answer = await home.world.client.request("PATCH", path, body=manifest, query=query, content_type=APPLY)
+    live: Json = msgspec.json.decode(answer)
+    return live
 
 
 def within(part: Any, whole: Any) -> bool:

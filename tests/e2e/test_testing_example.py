@@ -89,8 +89,9 @@ def test_faults_are_to_be_had(theirs: pytest.Pytester) -> None:
         test_faults="""
         import pytest
         from aimctrl.kube.core import NODES
+        from aimctrl.runtime import Controller, Result
         from aimctrl.runtime.errors import ServerError
-        from aimctrl.sandbox.apiserver.faults import Fault
+        from aimctrl.sandbox.apiserver.faults import WRITES, Fault
 
         async def test_refusal(client, faults):
             faults.add(Fault(code=500, resource="nodes"))
@@ -98,9 +99,30 @@ def test_faults_are_to_be_had(theirs: pytest.Pytester) -> None:
                 await client.list_page(NODES)
             faults.clear()
             assert (await client.list_page(NODES)).items == []
+
+        async def test_a_clock_that_jumps(client, faults):
+            faults.add(Fault(verbs=WRITES, clock=-86400 * 365 * 10))
+            created = await client.create(NODES, {"metadata": {"name": "n"}})
+            assert created.creation_timestamp.year < 2020
+
+        async def test_a_manager_survives_that_the_past_is_forgotten(manager, client, faults, eventually):
+            seen = []
+
+            class Noting:
+                async def reconcile(self, request):
+                    seen.append(request.key.name)
+                    return Result()
+
+            rule = faults.add(Fault(verbs=("create",), resource="nodes", every=2, compact=True))
+            manager.add(Controller("noting", NODES, Noting()))
+            await manager.start()
+            for name in "abcd":
+                await client.create(NODES, {"metadata": {"name": name}})
+            await eventually(lambda: set(seen) == set("abcd"), timeout=60)
+            assert rule.struck == 2
         """
     )
-    run(theirs).assert_outcomes(passed=1)
+    run(theirs).assert_outcomes(passed=3)
 
 
 def test_what_breaks_a_manager_fails_its_test(theirs: pytest.Pytester) -> None:

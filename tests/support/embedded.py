@@ -18,7 +18,7 @@ from aimctrl.sandbox.apiserver.server import api_server
 from controlplane import ControlPlane
 from controlplane.api import Api
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 120.0
 
 
 class EmbeddedPlane:

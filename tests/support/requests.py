@@ -10,6 +10,7 @@ from aimctrl.sandbox.apiserver.bootstrap import bootstrap
 from aimctrl.sandbox.apiserver.builtin.kinds import builtin_registry
 from aimctrl.sandbox.apiserver.cluster import Cluster
 from aimctrl.sandbox.apiserver.errors import StatusError
+from aimctrl.sandbox.apiserver.rbac import MASTERS
 from aimctrl.sandbox.apiserver.request import Call, User, place_of, verb_of
 
 Json = dict[str, Any]
@@ -75,11 +76,11 @@ class Server:
         query = dict(parse_qsl(url.query))
         verb = verb_of(method, place, query)
         raw = b"" if body is None else json.dumps(body).encode()
-        call = Call(verb, type_, place, User("tester"), query, raw, media, sender="tester")
+        call = Call(verb, type_, place, User("tester", (MASTERS,)), query, raw, media, sender="tester")
         try:
             if verb == "list":
                 return Reply(200, reading.list_objects(self.cluster, call).body())
             answer = VERBS[verb](self.cluster, call)
         except StatusError as error:
             return Reply(error.code, error.status())
-        return Reply(answer.code, answer.object, answer.warnings)
+        return Reply(answer.code, answer.object, tuple(call.warnings))

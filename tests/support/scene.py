@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aimctrl.sandbox.apiserver.builtin.kinds import builtin_registry
+from aimctrl.sandbox.apiserver.clock import Clock
 from aimctrl.sandbox.apiserver.cluster import Cluster
 from aimctrl.sandbox.apiserver.controllers.run import run_controllers
 from aimctrl.sandbox.apiserver.deleting import DeleteOptions
@@ -23,7 +24,7 @@ class Scene:
     """Creates, changes, deletes and reads objects; a name without a namespace is in `here`."""
 
     def __init__(self) -> None:
-        self.cluster = Cluster(registry=builtin_registry(), now=self.now)
+        self.cluster = Cluster(registry=builtin_registry(), clock=Clock(self.now))
         self.events: list[tuple[str, str, Json]] = []
         self._internal = Internal(self.cluster, "test")
         self.cluster.storage.listeners.append(self._note)

@@ -18,8 +18,10 @@ The fields are those of ImageScript, or, under `aim`, those of AimImage. What st
 from dataclasses import fields
 from typing import Any, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from aimctrl.kube import yaml_text
 from aimctrl.sandbox.aim_image import AimImage
 from aimctrl.sandbox.script import Behaviour, ClaimVerdict, ImageScript, RouteVerdict, Scripts
 
@@ -45,10 +47,8 @@ def parse_scripts(text: str) -> Scripts:
 
     Raises ScriptFileError, naming the field.
     """
-    import yaml
-
     try:
-        content: Any = yaml.safe_load(text) or {}
+        content: Any = yaml_text.load(text) or {}
     except yaml.YAMLError as error:
         raise ScriptFileError(f"script file: {error}") from error
     file = _checked(_File, content, "script file")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conformance.script import CM, CORE, WIDGETS, case, cm, delete, get, patch, post, put, widget
+from conformance.script import CM, CORE, WIDGETS, case, cm, delete, get, once, patch, post, put, widget
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ROLES, BINDINGS = f"{RBAC}/namespaces/$(ns)/roles", f"{RBAC}/namespaces/$(ns)/rolebindings"
@@ -29,6 +29,10 @@ def review(verb: str, resource: str, group: str = "", **more: str) -> dict[str, 
     }
 
 
+SEEN = once(get(f"{CM}?labelSelector=nobody", Impersonate_User="alice"), 200)
+BOTH = review("get", "pods")["spec"] | {"nonResourceAttributes": {"verb": "get", "path": "/version"}}
+LOCAL = f"{REVIEWS}/namespaces/$(ns)/localsubjectaccessreviews"
+
 CASES = (
     case(
         "nobody may do anything",
@@ -53,7 +57,7 @@ CASES = (
         "a role lets read",
         post(ROLES, role(READS)),
         post(BINDINGS, BINDING),
-        get(f"{CM}?labelSelector=nobody", Impersonate_User="alice"),
+        SEEN,
         get(f"{CM}/a", Impersonate_User="alice"),
         post(CM, cm("a"), Impersonate_User="alice"),
         get("/api/v1/namespaces/default/configmaps", Impersonate_User="alice"),
@@ -64,7 +68,7 @@ CASES = (
         post(ROLES, role(READS | {"resourceNames": ["a"]})),
         post(BINDINGS, BINDING),
         post(CM, cm("a")),
-        get(f"{CM}/a", Impersonate_User="alice"),
+        once(get(f"{CM}/a", Impersonate_User="alice"), 200),
         get(f"{CM}/b", Impersonate_User="alice"),
         get(CM, Impersonate_User="alice"),
     ),
@@ -75,7 +79,7 @@ CASES = (
         ),
         post(BINDINGS, BINDING),
         post(WIDGETS, widget("a")),
-        patch(f"{WIDGETS}/a/status", {"status": {"phase": "Up"}}, Impersonate_User="alice"),
+        once(patch(f"{WIDGETS}/a/status", {"status": {"phase": "Up"}}, Impersonate_User="alice"), 200),
         patch(f"{WIDGETS}/a", {"spec": {"size": 4}}, Impersonate_User="alice"),
     ),
     case(
@@ -85,7 +89,7 @@ CASES = (
             BINDINGS,
             BINDING | {"subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "staff"}]},
         ),
-        post(CM, cm("a"), Impersonate_User="alice", Impersonate_Group="staff"),
+        once(post(CM, cm("a"), Impersonate_User="alice", Impersonate_Group="staff"), 201),
         post(WIDGETS, widget("a"), Impersonate_User="alice", Impersonate_Group="staff"),
     ),
     case(
@@ -93,7 +97,7 @@ CASES = (
         post(f"{CORE}/serviceaccounts", {"metadata": {"name": "robot"}}),
         post(ROLES, role(READS)),
         post(BINDINGS, BINDING | {"subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "$(ns)"}]}),
-        get(f"{CM}/a", Impersonate_User="system:serviceaccount:$(ns):robot"),
+        once(get(f"{CM}/a", Impersonate_User="system:serviceaccount:$(ns):robot"), 404),
         get(f"{CORE}/secrets", Impersonate_User="system:serviceaccount:$(ns):robot"),
     ),
     case(
@@ -148,6 +152,7 @@ CASES = (
         "a review that was allowed by a role",
         post(ROLES, role(READS)),
         post(BINDINGS, BINDING),
+        SEEN,
         post(f"{REVIEWS}/selfsubjectaccessreviews", review("get", "configmaps"), Impersonate_User="alice"),
     ),
     case(
@@ -164,5 +169,40 @@ CASES = (
         "reviews are not listed",
         get(f"{REVIEWS}/selfsubjectaccessreviews"),
         get(f"{REVIEWS}/selfsubjectaccessreviews/a"),
+        put(f"{REVIEWS}/selfsubjectaccessreviews/a", {"spec": {}}),
+        patch(f"{REVIEWS}/selfsubjectaccessreviews/a", {}),
+        delete(f"{REVIEWS}/selfsubjectaccessreviews"),
+        get(f"{REVIEWS}/namespaces/$(ns)/localsubjectaccessreviews"),
+        get(f"{CORE}/bindings"),
+    ),
+    case(
+        "why they may",
+        post(ROLES, role(READS)),
+        post(BINDINGS, BINDING),
+        SEEN,
+        post(f"{REVIEWS}/subjectaccessreviews", {"spec": review("get", "configmaps")["spec"] | {"user": "alice"}}),
+        post(f"{REVIEWS}/subjectaccessreviews", {"spec": review("get", "secrets")["spec"] | {"user": "alice"}}),
+        post(
+            f"{REVIEWS}/subjectaccessreviews",
+            {"spec": review("get", "secrets")["spec"] | {"groups": ["system:masters"]}},
+        ),
+        post(
+            f"{REVIEWS}/subjectaccessreviews",
+            {
+                "spec": {
+                    "groups": ["system:authenticated"],
+                    "nonResourceAttributes": {"verb": "get", "path": "/openapi/v2"},
+                }
+            },
+        ),
+    ),
+    case(
+        "a review of too much",
+        post(f"{REVIEWS}/subjectaccessreviews", {"spec": BOTH | {"user": "alice"}}),
+        post(f"{REVIEWS}/subjectaccessreviews", {"spec": {"user": "alice", "resourceAttributes": {}}}),
+        post(LOCAL, {"metadata": {"namespace": "other"}, "spec": review("get", "pods")["spec"] | {"user": "alice"}}),
+        post(LOCAL, {"spec": {"user": "alice", "resourceAttributes": {"namespace": "default"}}}),
+        post(LOCAL, {"spec": {"user": "alice", "nonResourceAttributes": BOTH["nonResourceAttributes"]}}),
+        post(f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {}}),
     ),
 )

@@ -12,6 +12,17 @@ def spec(fields: dict[str, Any] | None = None, manager: str = "alice", more: str
 
 
 CASES = (
+    case(
+        "an apply with nulls",
+        apply(f"{WIDGETS}/a", widget("a", {"size": None})),
+        apply(f"{WIDGETS}/a", widget("a", {"nested": None})),
+        apply(f"{WIDGETS}/a", widget("a", {"maybe": None})),
+        apply(f"{WIDGETS}/a", widget("a", {"labels": {"x": None}})),
+        apply(f"{WIDGETS}/b", widget("b", {"items": [{"name": "a", "value": None}]})),
+        apply(f"{WIDGETS}/b", widget("b") | {"spec": None}),
+        post(WIDGETS, widget("c", {"size": None, "nested": None, "labels": {"x": None}, "maybe": None})),
+        patch(f"{WIDGETS}/c", {"spec": {"labels": {"x": None}}}),
+    ),
     case("apply creates", spec({"size": 2, "tags": ["a"]}), get(A)),
     case("apply creates a ConfigMap", apply(f"{CM}/a", cm("a", {"a": "1"})), apply(f"{CM}/a", cm("a", {"b": "1"}))),
     case("apply again", spec({"size": 2}), spec({"size": 2}), get(A)),

@@ -36,9 +36,18 @@ def schema(part: Any) -> dict[str, Any]:
     )
 
 
+def other(name: str) -> dict[str, Any]:
+    return VERSION | {"name": name, "storage": False}
+
+
+def version(**parts: Any) -> dict[str, Any]:
+    return crd({"versions": [VERSION | parts]})
+
+
 ONE = f"{CRDS}/gadgets.{GROUP}"
 SERVED = Send("GET", f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets", until=200)
 GADGET = {"apiVersion": f"{GROUP}/v1", "kind": "Gadget", "metadata": {"name": "a"}, "spec": {"a": "b"}}
+SECOND = GADGET | {"metadata": {"name": "b"}}
 BAD: dict[str, Any] = {
     "no versions": crd({"versions": []}),
     "two storage versions": crd({"versions": [VERSION, VERSION | {"name": "v2"}]}),
@@ -81,6 +90,47 @@ BAD: dict[str, Any] = {
     "a rule without a text": schema({"type": "object", "x-kubernetes-validations": [{"rule": ""}]}),
     "unique items": schema({"type": "array", "items": {"type": "string"}, "uniqueItems": True}),
     "unknown fields": crd({"nothing": 1}),
+    "bad version names": crd({"versions": [VERSION, *(other(name) for name in ("V2", "2", "v2.1", "a" * 64))]}),
+    "a version without a name": crd({"versions": [VERSION | {"name": ""}]}),
+    "a bad group": crd({"group": "A_b"}) | {"metadata": {"name": "gadgets.A_b"}},
+    "a group without a dot": crd({"group": "dotless"}) | {"metadata": {"name": "gadgets.dotless"}},
+    "a group of Kubernetes": crd({"group": "x.k8s.io"}) | {"metadata": {"name": "gadgets.x.k8s.io"}},
+    "a long plural": crd(plural="a" * 64),
+    "a bad kind": crd(kind="gad get"),
+    "a kind in small letters": crd(kind="gadget"),
+    "a bad list kind": crd(listKind="-x"),
+    "a list kind like the kind": crd(listKind="Gadget"),
+    "a bad singular": crd(singular="Gadget"),
+    "a bad category": crd(categories=["A B", "fine"]),
+    "no names": crd() | {"spec": {key: part for key, part in crd()["spec"].items() if key != "names"}},
+    "an unknown conversion": crd({"conversion": {"strategy": "Magic"}}),
+    "a conversion without a webhook": crd({"conversion": {"strategy": "Webhook"}}),
+    "a webhook without a conversion": crd(
+        {"conversion": {"strategy": "None", "webhook": {"conversionReviewVersions": ["v1"]}}}
+    ),
+    "bad columns": version(
+        additionalPrinterColumns=[
+            {"name": "", "type": "x", "jsonPath": "a"},
+            {"name": "a", "type": "string", "jsonPath": ".spec.a", "format": "x"},
+            {"name": "b", "type": "", "jsonPath": ""},
+        ]
+    ),
+    "columns of one version": crd(
+        {"versions": [VERSION, other("v2") | {"additionalPrinterColumns": [{"name": "a", "type": "string"}]}]}
+    ),
+    "a scale without paths": version(subresources={"scale": {}}),
+    "a scale with wrong paths": version(
+        subresources={
+            "scale": {"specReplicasPath": ".status.a", "statusReplicasPath": ".spec.a", "labelSelectorPath": "a"}
+        }
+    ),
+    "bad selectable fields": version(
+        selectableFields=[
+            {"jsonPath": path} for path in (".spec.no", ".spec.a", ".spec.a", "x", ".spec", ".metadata.name")
+        ]
+    ),
+    "a warning and no deprecation": version(deprecationWarning="old"),
+    "an empty warning": version(deprecated=True, deprecationWarning=""),
     "preserved unknown fields": crd({"preserveUnknownFields": True}),
 }
 
@@ -94,6 +144,38 @@ CASES = (
         delete(ONE),
         gone(ONE),
         gone(f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets"),
+    ),
+    case(
+        "a CRD that goes",
+        post(CRDS, crd()),
+        SERVED,
+        post(
+            f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets", GADGET | {"metadata": {"name": "a", "finalizers": ["x.y/z"]}}
+        ),
+        delete(ONE),
+        Send("POST", f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets?dryRun=All", SECOND, until=403),
+    ),
+    case(
+        "a deprecated version",
+        post(CRDS, crd({"versions": [VERSION | {"deprecated": True}, other("v2")]})),
+        SERVED,
+        get(f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets"),
+        get(f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets/none"),
+        post(f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets", GADGET | {"nothing": 1}),
+    ),
+    case(
+        "a deprecated version that says more",
+        post(CRDS, crd({"versions": [VERSION | {"deprecated": True, "deprecationWarning": 'use "v3"'}]})),
+        SERVED,
+        get(f"/apis/{GROUP}/v1/namespaces/$(ns)/gadgets"),
+    ),
+    case(
+        "a CRD keeps what it stored",
+        post(CRDS, crd()),
+        SERVED,
+        patch(ONE, {"spec": {"versions": [VERSION | {"name": "v2"}]}}),
+        patch(ONE, {"spec": {"names": {"kind": "Other"}}}),
+        patch(ONE, {"spec": {"names": {"plural": "others"}}}),
     ),
     case("a CRD as it is made", post(CRDS, crd())),
     case("a CRD as it is served", post(CRDS, crd()), SERVED, get(ONE)),

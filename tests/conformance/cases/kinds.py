@@ -92,6 +92,13 @@ def of(plural: str, id_: str, body: Any) -> Case:
     return case(id_, post(plural, body))
 
 
+PRIORITIES = "/apis/scheduling.k8s.io/v1/priorityclasses"
+CSI = "/apis/storage.k8s.io/v1/csidrivers"
+CRITICAL: dict[str, Any] = {
+    "metadata": {"name": "a"},
+    "spec": {"containers": [{"name": "m", "image": "i"}], "priorityClassName": "system-cluster-critical"},
+}
+
 CASES = (
     *(of(f"{CORE}/pods", f"a Pod with {words}", body) for words, body in PODS.items()),
     case(
@@ -221,4 +228,15 @@ CASES = (
         {"metadata": {"name": "$(ns)"}, "provisioner": "example.com/p"},
     ),
     of("/apis/scheduling.k8s.io/v1/priorityclasses", "a PriorityClass", {"metadata": {"name": "$(ns)"}, "value": 5}),
+    case(
+        "the system's PriorityClasses",
+        delete(PRIORITIES + "/system-node-critical"),
+        post(PRIORITIES, {"metadata": {"name": "system-$(ns)"}, "value": 1}),
+        post(PRIORITIES, {"metadata": {"name": "system-node-critical"}, "value": 1}),
+        post(PRIORITIES, {"metadata": {"name": "$(ns)"}, "value": 10**9 + 1}),
+        post(f"{CORE}/pods", CRITICAL),
+        post(f"{CORE}/pods", CRITICAL | {"spec": CRITICAL["spec"] | {"priority": 5}}),
+    ),
+    of(CSI, "a CSIDriver", {"metadata": {"name": "$(ns)"}}),
+    of(CSI, "a CSIDriver of its own kind", {"metadata": {"name": "$(ns)"}, "spec": {"fsGroupPolicy": "x"}}),
 )

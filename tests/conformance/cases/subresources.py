@@ -1,6 +1,8 @@
 """Status and scale."""
 
-from conformance.script import APPLY, CM, JSON_PATCH, WIDGETS, Send, case, cm, get, patch, post, put, widget
+from typing import Any
+
+from conformance.script import APPLY, CM, JSON_PATCH, STRATEGIC, WIDGETS, Send, case, cm, get, patch, post, put, widget
 
 A = f"{WIDGETS}/a"
 MADE = post(WIDGETS, widget("a", {"size": 2, "replicas": 1}) | {"status": {"phase": "Up"}})
@@ -13,6 +15,16 @@ DEPLOYMENT = {
         "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "x", "image": "i"}]}},
     },
 }
+
+
+def scale(replicas: Any, **meta: str) -> dict[str, Any]:
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {"name": "a", "namespace": "$(ns)", **meta},
+        "spec": {"replicas": replicas},
+    }
+
 
 CASES = (
     case("a status is dropped on creation", MADE, get(f"{A}/status")),
@@ -134,6 +146,48 @@ CASES = (
         get(f"{DEPLOYMENTS}/a/scale"),
         patch(f"{DEPLOYMENTS}/a/scale", {"spec": {"replicas": 5}}),
         get(f"{DEPLOYMENTS}/a"),
+    ),
+    case(
+        "a scale of a Deployment is applied",
+        post(DEPLOYMENTS, DEPLOYMENT),
+        Send("PATCH", f"{DEPLOYMENTS}/a/scale?fieldManager=alice", scale(3), APPLY),
+        Send("PATCH", f"{DEPLOYMENTS}/a/scale?fieldManager=alice&force=true", scale(3), APPLY),
+        get(f"{DEPLOYMENTS}/a"),
+        Send("PATCH", f"{DEPLOYMENTS}/a/scale?fieldManager=bob", scale(4), APPLY),
+        Send("PATCH", f"{DEPLOYMENTS}/a/scale?fieldManager=alice", {"spec": {"replicas": 3}}, APPLY),
+        Send("PATCH", f"{DEPLOYMENTS}/none/scale?fieldManager=alice", scale(3), APPLY),
+    ),
+    case(
+        "a scale of a Widget is applied",
+        MADE,
+        Send("PATCH", f"{A}/scale?fieldManager=alice", scale(3), APPLY),
+        Send("PATCH", f"{A}/scale?fieldManager=alice&force=true", scale(3), APPLY),
+    ),
+    case(
+        "a scale that is none",
+        MADE,
+        put(f"{A}/scale", []),
+        put(f"{A}/scale", scale("x")),
+        put(f"{A}/scale", scale(1) | {"kind": "Other"}),
+        put(f"{A}/scale", scale(1, resourceVersion="1")),
+        put(f"{A}/scale", scale(1, uid="another")),
+        patch(f"{A}/scale", {"spec": {"replicas": 2}}, STRATEGIC),
+        post(DEPLOYMENTS, DEPLOYMENT),
+        put(f"{DEPLOYMENTS}/a/scale", []),
+        put(f"{DEPLOYMENTS}/a/scale", scale(-1)),
+        put(f"{DEPLOYMENTS}/a/scale", scale(1) | {"kind": "Other"}),
+    ),
+    case(
+        "replicas that are none",
+        MADE,
+        patch(f"{A}/status", {"status": {"replicas": -1}}),
+        patch(f"{A}/status", {"status": {"replicas": 2**32}}),
+        patch(f"{A}/status", {"status": {"selector": 5}}),
+        patch(f"{A}/status", {"status": "x"}),
+        post(WIDGETS, widget("b", {"replicas": "x"})),
+        post(WIDGETS, widget("b", "x")),
+        post(WIDGETS, widget("b", {"replicas": 2**32})),
+        patch(A, {"spec": {"replicas": -1}}),
     ),
     case(
         "a status of a Deployment",

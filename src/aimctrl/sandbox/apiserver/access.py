@@ -1,67 +1,54 @@
-"""Who asks, and whether they may: bearer tokens, and RBAC over the roles that are stored.
+"""Who asks, and whether they may: by bearer tokens and RBAC.
 
-Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/ and
-https://kubernetes.io/docs/reference/access-authn-authz/rbac/.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aimctrl.sandbox.apiserver.cluster import Cluster
 from aimctrl.sandbox.apiserver.errors import StatusError, Subject, forbidden
+from aimctrl.sandbox.apiserver.rbac import Attributes, Rbac
 from aimctrl.sandbox.apiserver.request import Call, User
-from aimctrl.sandbox.apiserver.schema.node import Object
-from aimctrl.sandbox.apiserver.values import entries, section
+from aimctrl.sandbox.apiserver.tokens import TokenError, Tokens
 
-RBAC = "rbac.authorization.k8s.io"
-MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 _READS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """What somebody wants to do: with a resource, or where `path` is not `""`, with a path that is none."""
-
-    verb: str
-    group: str = ""
-    resource: str = ""
-    namespace: str = ""
-    name: str = ""
-    path: str = ""
-
-
-def service_account(namespace: str, name: str, uid: str = "") -> User:
-    """The user that a ServiceAccount is."""
+def service_account(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> User:
+    """The user that a ServiceAccount is; `extra` is what is known of the token beside it."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
-    return User(f"system:serviceaccount:{namespace}:{name}", groups, uid)
+    return User(f"system:serviceaccount:{namespace}:{name}", groups, uid, extra)
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Authentication by bearer token, and authorization by RBAC; members of system:masters may do everything.
-
-    `tokens` may grow and shrink while the server runs.
-    """
+    """Authentication by bearer token, and authorization by RBAC."""
 
     cluster: Cluster
-    tokens: dict[str, User] = field(default_factory=dict[str, User])
+    tokens: Tokens
+
+    @property
+    def rbac(self) -> Rbac:
+        """Who may do what."""
+        return Rbac(self.cluster)
 
     def authenticated(self, headers: Mapping[str, str]) -> User:
         """The user of a request; anonymous without a token, another one where `Impersonate-User` says so.
 
         Raises:
-            StatusError: 401 for a token that nobody has, 403 for an impersonation that is not allowed.
+            StatusError: 401 for a token that nobody has, or no more; 403 for an impersonation that is not allowed.
         """
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         user = ANONYMOUS
-        if scheme.lower() == "bearer":
-            known = self.tokens.get(token.strip())
-            if known is None:
-                raise StatusError(401, "Unauthorized", "Unauthorized")
-            user = known
+        if scheme.lower() == "bearer" and token.strip():
+            try:
+                user = self.tokens.user(token.strip())
+            except TokenError as error:
+                raise StatusError(401, "Unauthorized", "Unauthorized") from error
         other = headers.get("Impersonate-User", "")
         if not other:
             return user
@@ -87,33 +74,12 @@ class Access:
             StatusError: 403.
         """
         verb = _READS.get(method, method.lower())
-        if not self.allows(user, Attributes(verb, path=path)):
+        if not self.rbac.allows(user, Attributes(verb, path=path)):
             message = f'forbidden: User "{user.name}" cannot {verb} path "{path}"'
             raise StatusError(403, "Forbidden", message, details={})
 
-    def allows(self, user: User, wanted: Attributes) -> bool:
-        """Whether a user may do that."""
-        return MASTERS in user.groups or any(_covers(rule, wanted) for rule in self.rules(user, wanted.namespace))
-
-    def rules(self, user: User, namespace: str) -> Iterator[Object]:
-        """The rules that a user has: everywhere, and in that namespace."""
-        for stored in self.cluster.storage.collection(RBAC, "clusterrolebindings").all():
-            if _binds(stored.object, user, ""):
-                yield from self._role_rules(stored.object, "")
-        if namespace:
-            for stored in self.cluster.storage.collection(RBAC, "rolebindings").all(namespace):
-                if _binds(stored.object, user, namespace):
-                    yield from self._role_rules(stored.object, namespace)
-
-    def _role_rules(self, binding: Object, namespace: str) -> Iterable[Object]:
-        ref = section(binding, "roleRef")
-        cluster_wide = ref.get("kind") == "ClusterRole"
-        collection = self.cluster.storage.collection(RBAC, "clusterroles" if cluster_wide else "roles")
-        role = collection.get(ref.get("name", "") if cluster_wide else f"{namespace}/{ref.get('name', '')}")
-        return entries(role.object, "rules") if role else ()
-
     def _demand(self, user: User, wanted: Attributes, subject: Subject) -> None:
-        if self.allows(user, wanted):
+        if self.rbac.allows(user, wanted):
             return
         where = f'in the namespace "{wanted.namespace}"' if wanted.namespace else "at the cluster scope"
         raise forbidden(
@@ -121,37 +87,3 @@ class Access:
             f'User "{user.name}" cannot {wanted.verb} resource "{wanted.resource}" in API group "{wanted.group}" '
             + where,
         )
-
-
-def _binds(binding: Object, user: User, namespace: str) -> bool:
-    for subject in binding.get("subjects") or ():
-        name = subject.get("name", "")
-        match subject.get("kind"):
-            case "User" if name == user.name:
-                return True
-            case "Group" if name in user.groups:
-                return True
-            case "ServiceAccount" if (
-                user.name == f"system:serviceaccount:{subject.get('namespace') or namespace}:{name}"
-            ):
-                return True
-            case _:
-                pass
-    return False
-
-
-def _covers(rule: Object, wanted: Attributes) -> bool:
-    if not {"*", wanted.verb} & set(rule.get("verbs") or ()):
-        return False
-    if wanted.path:
-        return any(_path_matches(pattern, wanted.path) for pattern in rule.get("nonResourceURLs") or ())
-    if not {"*", wanted.group} & set(rule.get("apiGroups") or ()):
-        return False
-    subresource = wanted.resource.partition("/")[2]
-    resources = {"*", wanted.resource, f"*/{subresource}" if subresource else "*"}
-    names = rule.get("resourceNames") or ()
-    return bool(resources & set(rule.get("resources") or ())) and (not names or wanted.name in names)
-
-
-def _path_matches(pattern: str, path: str) -> bool:
-    return pattern == path or (pattern.endswith("*") and path.startswith(pattern[:-1]))

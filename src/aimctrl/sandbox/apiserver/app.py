@@ -4,7 +4,7 @@ Every fault of a request becomes a Status; a fault of the server's own is logged
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -20,7 +20,8 @@ from aimctrl.sandbox.apiserver.discovery import Discovery
 from aimctrl.sandbox.apiserver.errors import StatusError, bad_request, not_found
 from aimctrl.sandbox.apiserver.faults import Faults
 from aimctrl.sandbox.apiserver.negotiation import JSON, YAML, form_of, media_of
-from aimctrl.sandbox.apiserver.request import Call, Place, place_of, verb_of
+from aimctrl.sandbox.apiserver.replies import Reply
+from aimctrl.sandbox.apiserver.request import Call, Place, Target, place_of, verb_of
 from aimctrl.sandbox.apiserver.resources import ResourceType
 from aimctrl.sandbox.apiserver.storage import Stored
 from aimctrl.sandbox.apiserver.views import event_body, object_body, page_body
@@ -39,21 +40,26 @@ ANY_RESOURCE = ("*", "*")
 _NOT_FOUND = "404 page not found\n"
 _NO_RESOURCE = "the server could not find the requested resource"
 
+_MOST_TARGETS = 4096
+
 _UNREAD = 499
 """The status of an answer that nobody reads; aiohttp wants one all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The server as a handler of requests. `extensions` are by group, plural and subresource."""
+    """The server as a handler of requests. `extensions` are by group, plural and subresource.
+
+    `targets` are those of late, by the text they were sent as.
+    """
 
     cluster: Cluster
     access: Access
     discovery: Discovery
     faults: Faults
     extensions: Mapping[tuple[str, str, str], Extension] = field(default_factory=dict[tuple[str, str, str], Extension])
-    watches: set[Watch] = field(default_factory=set[Watch])
     audit: AuditLog | None = None
+    targets: dict[str, Target] = field(default_factory=dict[str, Target])
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request."""
@@ -69,52 +75,64 @@ class App:
             log.exception("request failed", method=request.method, path=request.path)
             return _refusal(StatusError(500, "InternalError", "Internal error occurred: see the server's log"))
 
-    def hang_up(self) -> None:
-        """Ends all watches at once, as a server that goes away."""
-        for watch in tuple(self.watches):
-            watch.close()
-
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self.access.authenticated(request.headers)
-        place = place_of(request.path)
+        target = self._target(request)
+        place = target.place
         if place is None:
             self.access.check_path(user, request.method, request.path)
             return await self.discovery.answer(request)
         type_ = self.cluster.registry.find(place.group, place.version, place.plural)
         if type_ is None:
             return self._unknown(place)
-        verb = verb_of(request.method, place, request.query)
+        verb = verb_of(request.method, place, target.query)
         body = await _read(request)
         call = Call(
             verb,
             type_,
             place,
             user,
-            request.query,
+            target.query,
             body,
             media_of(request.headers.get("Content-Type", "")),
             form_of(request.headers.get("Accept", ""), routed=not type_.custom),
             request.headers.get("User-Agent", ""),
+            [type_.deprecation] if type_.deprecation else [],
         )
         return await self._audited(request, call)
 
+    def _target(self, request: web.BaseRequest) -> Target:
+        """What a request is for; the same is asked for again and again."""
+        found = self.targets.get(request.raw_path)
+        if found is None:
+            if len(self.targets) >= _MOST_TARGETS:
+                self.targets.clear()
+            found = self.targets[request.raw_path] = _named(request)
+        return found
+
     async def _audited(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
-        begun, code = self.cluster.now(), 500
+        begun, code = self.cluster.now() if self.audit else None, 500
         try:
             self.access.check(call)
             await self.faults.before(request, call)
             response = await self._served(request, call)
             code = response.status
+            if not response.prepared:
+                _warn(response, call.warnings)
+            if call.verb != "watch":
+                await self.faults.after(request, call)
         except StatusError as error:
-            code = error.code
+            code, error.warnings = error.code, tuple(call.warnings)
             raise
         finally:
-            if self.audit is not None:
+            if self.audit is not None and begun is not None:
                 self.audit.note(call, request.path_qs, code, (begun, self.cluster.now()))
         return response
 
     async def _served(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         place = call.place
+        if place.watched and place.subresource:
+            return self._unknown(place)
         extension = self.extensions.get((place.group, place.plural, place.subresource))
         if extension is None and place.subresource in call.type.subresources:
             extension = self.extensions.get((*ANY_RESOURCE, place.subresource))
@@ -132,7 +150,6 @@ class App:
             page = reading.list_objects(self.cluster, call)
             return _json(page_body(call, page, self.cluster.now()), call)
         answer = _VERBS[call.verb](self.cluster, call)
-        await self.faults.after(request, call)
         return self._response(call, answer)
 
     def _unknown(self, place: Place) -> web.Response:
@@ -141,12 +158,8 @@ class App:
             raise StatusError(404, "NotFound", _NO_RESOURCE, details={})
         return web.Response(status=404, text=_NOT_FOUND)
 
-    def _response(self, call: Call, answer: Answer) -> web.Response:
-        response = _json(object_body(call, answer, self.cluster.now()), call, answer.code)
-        for warning in answer.warnings:
-            quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-            response.headers.add("Warning", f'299 - "{quoted}"')
-        return response
+    def _response(self, call: Call, answer: Answer) -> Reply:
+        return _json(object_body(call, answer, self.cluster.now()), call, answer.code)
 
     async def _watch(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         first = True
@@ -158,24 +171,26 @@ class App:
             return body
 
         watch = Watch(self.cluster, call, view)
-        self.watches.add(watch)
+        self.faults.watches.add(watch)
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
+        _warn(response, call.warnings)
         try:
             await response.prepare(request)
-            await self._stream(watch, call, response)
+            await self._stream(request, watch, call, response)
         finally:
             watch.close()
-            self.watches.discard(watch)
+            self.faults.watches.discard(watch)
         return response
 
-    async def _stream(self, watch: Watch, call: Call, response: web.StreamResponse) -> None:
+    async def _stream(self, request: web.BaseRequest, watch: Watch, call: Call, response: web.StreamResponse) -> None:
         seconds = int(call.query.get("timeoutSeconds") or 0)
         try:
             async with asyncio.timeout(seconds or None), aclosing(watch.lines()) as lines:
                 async for line in lines:
                     if not self.faults.silences(call):
                         await response.write(line)
+                        await self.faults.after(request, call)
         except TimeoutError:
             pass
         except StatusError as error:
@@ -223,8 +238,14 @@ def _check_verb(type_: ResourceType, place: Place, verb: str) -> None:
             raise bad_request("name must be provided")
         allowed = verb in type_.verbs
     else:
+        if place.name and type_.verbs == ("create",):  # there is nothing by a name
+            raise StatusError(404, "NotFound", _NO_RESOURCE, details={})
         whole = verb in _COLLECTION_VERBS
-        allowed = verb in type_.verbs and whole is not bool(place.name) and _in_namespace(type_, place, verb)
+        allowed = (
+            verb in type_.verbs
+            and (whole is not bool(place.name) or place.watched)
+            and _in_namespace(type_, place, verb)
+        )
     if not allowed:
         raise StatusError(
             405, "MethodNotAllowed", "the server does not allow this method on the requested resource", details={}
@@ -238,36 +259,59 @@ def _check_subresource(type_: ResourceType, place: Place) -> None:
         raise StatusError(404, "NotFound", _NO_RESOURCE, details={})
 
 
+def _named(request: web.BaseRequest) -> Target:
+    place = place_of(request.path)
+    return Target(place, dict(_query(request, place) if place else request.query))
+
+
+def _query(request: web.BaseRequest, place: Place) -> Mapping[str, str]:
+    """The options of a request; of an object that is watched by its path, its name is a selector."""
+    if not (place.watched and place.name):
+        return request.query
+    fields = filter(None, (request.query.get("fieldSelector", ""), f"metadata.name={place.name}"))
+    return {**request.query, "fieldSelector": ",".join(fields)}
+
+
 async def _read(request: web.BaseRequest) -> bytes:
     """The body of a request.
 
     Raises:
         StatusError: 413.
     """
-    too_large = StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST_BODY}")
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise too_large
-    if not request.can_read_body:
-        return b""
+    content = request.content
+    if content.is_eof():  # it came with the head, if there is one
+        return content.read_nowait()
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise too_large
-        chunks.append(chunk)
+    size = request.content_length or 0
+    if size <= LARGEST_BODY:
+        size = 0
+        async for chunk in content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_BODY:
+                break
+    if size > LARGEST_BODY:
+        raise StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST_BODY}")
     return b"".join(chunks)
 
 
-def _json(body: bytes, call: Call, code: int = 200) -> web.Response:
+def _json(body: bytes, call: Call, code: int = 200) -> Reply:
     if call.form.media == YAML:
-        return web.Response(status=code, body=msgspec.yaml.encode(msgspec.json.decode(body)), content_type=YAML)
-    return web.Response(status=code, body=body, content_type=JSON)
+        return Reply(code, msgspec.yaml.encode(msgspec.json.decode(body)), YAML)
+    return Reply(code, body, JSON)
 
 
 def _refusal(error: StatusError, accept: str = "") -> web.Response:
     if accept.startswith(YAML):
-        body = msgspec.yaml.encode(error.status())
-        return web.Response(status=error.code, body=body, content_type=YAML, headers=error.headers)
-    body = msgspec.json.encode(error.status())
-    return web.Response(status=error.code, body=body, content_type=JSON, headers=error.headers)
+        body, media = msgspec.yaml.encode(error.status()), YAML
+    else:
+        body, media = msgspec.json.encode(error.status()), JSON
+    response = web.Response(status=error.code, body=body, content_type=media, headers=error.headers)
+    _warn(response, error.warnings)
+    return response
+
+
+def _warn(response: web.StreamResponse, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{quoted}"')

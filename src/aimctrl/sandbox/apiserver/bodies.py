@@ -5,6 +5,7 @@ from typing import Any
 
 from aimctrl.sandbox.apiserver.builtin.documents import document
 from aimctrl.sandbox.apiserver.builtin.object_meta import read_metadata
+from aimctrl.sandbox.apiserver.doubles import NONE, Doubles, doubles_of_json, doubles_of_yaml, yaml_errors
 from aimctrl.sandbox.apiserver.errors import (
     Cause,
     FieldError,
@@ -15,7 +16,7 @@ from aimctrl.sandbox.apiserver.errors import (
     invalid,
 )
 from aimctrl.sandbox.apiserver.metadata import go_type, without_double_owners
-from aimctrl.sandbox.apiserver.negotiation import decoded
+from aimctrl.sandbox.apiserver.negotiation import PROTOBUF, YAML, decoded
 from aimctrl.sandbox.apiserver.request import Call
 from aimctrl.sandbox.apiserver.resources import ResourceType
 from aimctrl.sandbox.apiserver.schema.default import default
@@ -33,6 +34,8 @@ def checked_options(kind: str, query: Mapping[str, str]) -> None:
     Raises:
         StatusError: 422, naming each option.
     """
+    if not query:
+        return
     errors: list[FieldError] = []
     dry = query.get("dryRun", "All")
     if dry != "All":
@@ -53,8 +56,8 @@ def checked_options(kind: str, query: Mapping[str, str]) -> None:
         raise bad_options(kind, *errors)
 
 
-def read_object(call: Call) -> tuple[Object, tuple[str, ...]]:
-    """The object that a call brings, which may be changed, and warnings of fields that nobody knows.
+def read_object(call: Call) -> Object:
+    """The object that a call brings, which may be changed; the call is warned of fields that nobody knows.
 
     Raises:
         StatusError: 400, 415 or 422, where it is no object of the resource.
@@ -65,13 +68,18 @@ def read_object(call: Call) -> tuple[Object, tuple[str, ...]]:
     except StatusError as error:
         if error.code != 400:
             raise
-        raise bad_request(f"{start}{error.message} ({_excerpt(call.body)})") from error
+        raise bad_request(f"{start}{error.message} ({excerpt(call.body)})") from error
     if thing is None:
         thing = {}
     if not is_object(thing):
-        raise bad_request(f"{start}{no_object(thing).message} ({_excerpt(call.body)})")
+        raise bad_request(f"{start}{no_object(thing).message} ({excerpt(call.body)})")
+    doubles = NONE
+    if call.validates:
+        find = doubles_of_yaml if call.content_type == YAML else doubles_of_json
+        doubles = NONE if call.content_type == PROTOBUF else find(call.body, thing)
     recognise(call, thing, start)
-    return thing, shaped(call.type, thing, call.query.get("fieldValidation", "Warn"))
+    call.warnings.extend(shaped(call.type, thing, call.query.get("fieldValidation", "Warn"), doubles))
+    return thing
 
 
 def no_object(value: Json) -> StatusError:
@@ -82,27 +90,32 @@ def no_object(value: Json) -> StatusError:
     )
 
 
-def shaped(type_: ResourceType, thing: Object, validation: str) -> tuple[str, ...]:
+def shaped(
+    type_: ResourceType, thing: Object, validation: str, doubles: Doubles = NONE, *, applied: bool = False
+) -> tuple[str, ...]:
     """Checks the types of an object's metadata, drops unknown fields and fills in defaults, in place.
 
-    Gives warnings of what was dropped; with `Strict` that is an error, with `Ignore` nothing.
+    Gives warnings of what was dropped, and of `doubles`; with `Strict` that is an error, with `Ignore` nothing. Nulls
+    that have no meaning are dropped; where the object was `applied`, only those that have a default.
 
     Raises:
         StatusError: 400.
     """
     thing["apiVersion"], thing["kind"] = type_.api_version, type_.kind
-    unknown = [f'unknown field "{path}"' for path in _recognised(type_, thing)]
-    if unknown and validation == "Strict":
+    said = doubles.complaints(_recognised(type_, thing), in_order=not type_.custom)
+    if said and validation == "Strict":
+        said = (*yaml_errors(said[: len(doubles.lines)]), *said[len(doubles.lines) :])
         raise bad_request(
             f'{type_.kind} in version "{type_.version}" cannot be handled as a {type_.kind}: strict decoding error: '
-            + ", ".join(unknown)
+            + ", ".join(said)
         )
     if type_.custom:
-        drop_nulls(type_.node, thing)
+        if not applied:
+            drop_nulls(type_.node, thing)
         default(type_.node, thing)
     type_.strategy.default(thing)
     double = without_double_owners(thing)
-    return (*unknown, *double) if validation != "Ignore" else double
+    return (*said, *double) if validation != "Ignore" else double
 
 
 def _recognised(type_: ResourceType, thing: Object) -> list[str]:
@@ -153,7 +166,7 @@ def recognise(call: Call, thing: dict[str, Any], start: str) -> None:
         if not kind or not version:
             missing = "Kind" if not kind else "apiVersion"
             text = call.body.decode(errors="replace")
-            raise bad_request(f"{start}Object '{missing}' is missing in '{text}' ({_excerpt(call.body)})")
+            raise bad_request(f"{start}Object '{missing}' is missing in '{text}' ({excerpt(call.body)})")
         if kind != type_.kind:
             error = FieldError(Cause.INVALID, "kind", f"must be {type_.kind}", kind)
             name = section(thing, "metadata").get("name", "")
@@ -183,7 +196,7 @@ def _known(type_: ResourceType, kind: str) -> bool:
     return any((entry["group"], entry["version"], entry["kind"]) == place for entry in document()["resources"])
 
 
-def _excerpt(body: bytes) -> str:
+def excerpt(body: bytes) -> str:
     """The beginning of a body as error messages end with it: itself where it looks like JSON, else in hex."""
     if not body:
         return "<empty>"

@@ -1,14 +1,16 @@
-"""What is in every cluster from its first moment: the system's namespaces, and the roles that everybody has.
+"""What is in every cluster from its first moment: the system's namespaces and priorities, and everybody's roles.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings.
 """
 
 from collections.abc import Mapping
 
-from aimctrl.sandbox.apiserver.access import AUTHENTICATED, MASTERS, RBAC
+from aimctrl.sandbox.apiserver.access import AUTHENTICATED
+from aimctrl.sandbox.apiserver.builtin.small import SYSTEM_CLASSES
 from aimctrl.sandbox.apiserver.cluster import Cluster
 from aimctrl.sandbox.apiserver.default_roles import user_facing_roles
 from aimctrl.sandbox.apiserver.internal import Internal
+from aimctrl.sandbox.apiserver.rbac import MASTERS, RBAC
 from aimctrl.sandbox.apiserver.resources import ResourceType
 from aimctrl.sandbox.apiserver.schema.node import Object
 
@@ -43,6 +45,12 @@ _BINDINGS: Mapping[str, tuple[str, ...]] = {
     "system:public-info-viewer": (AUTHENTICATED, UNAUTHENTICATED),
 }
 
+_DESCRIPTIONS = {
+    "system-cluster-critical": "Used for system critical pods that must run in the cluster, but can be moved to "
+    "another node if necessary.",
+    "system-node-critical": "Used for system critical pods that must not be moved from their current node.",
+}
+
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 _META = {"labels": _LABELS, "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"}}
 
@@ -52,6 +60,9 @@ def bootstrap(cluster: Cluster) -> None:
     internal = Internal(cluster, "kube-apiserver")
     for name in NAMESPACES:
         internal.create(_type(cluster, "", "namespaces"), {"metadata": {"name": name}})
+    for name, value in SYSTEM_CLASSES.items():
+        class_ = {"metadata": {"name": name}, "value": value, "description": _DESCRIPTIONS[name]}
+        internal.create(_type(cluster, "scheduling.k8s.io", "priorityclasses"), class_)
     for name, rules in _ROLES.items():
         internal.create(_type(cluster, RBAC, "clusterroles"), {"metadata": {"name": name, **_META}, "rules": rules})
     for name, role in user_facing_roles():

@@ -1,9 +1,11 @@
 """What all requests work on, and what the parts of the server say to each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+import msgspec
+
+from aimctrl.sandbox.apiserver.clock import Clock
 from aimctrl.sandbox.apiserver.errors import not_found
 from aimctrl.sandbox.apiserver.request import Call
 from aimctrl.sandbox.apiserver.resources import Registry, ResourceType
@@ -12,18 +14,17 @@ from aimctrl.sandbox.apiserver.storage import Collection, Storage, Stored
 from aimctrl.sandbox.apiserver.values import api_version, key_of
 
 
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """The state of a server."""
 
     storage: Storage = field(default_factory=Storage)
     registry: Registry = field(default_factory=Registry)
-    now: Callable[[], datetime] = utc_now
+    clock: Clock = field(default_factory=Clock)
+
+    def now(self) -> datetime:
+        """The moment, by the server's clock."""
+        return self.clock.now()
 
     def collection(self, type_: ResourceType) -> Collection:
         """The objects of that resource."""
@@ -47,14 +48,12 @@ class Cluster:
         return stored.object if stored else None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a call is answered with: an object, and warnings. `raw` is the object's JSON where it is at hand."""
+class Answer(msgspec.Struct, frozen=True):
+    """What a call is answered with: an object. `raw` is the object's JSON where it is at hand."""
 
     object: Object
     code: int = 200
     raw: bytes = b""
-    warnings: tuple[str, ...] = ()
 
 
 def served(stored: Stored, type_: ResourceType) -> Stored:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from aimctrl.sandbox.apiserver.resources import ALL_VERBS, Column, ResourceType, Scale, Strategy
+from aimctrl.sandbox.apiserver.resources import ALL_VERBS, Column, ResourceType, Scale, Strategy, version_priority
 from aimctrl.sandbox.apiserver.schema.node import ANY, Node, Object
 from aimctrl.sandbox.apiserver.schema.parse import parse
 from aimctrl.sandbox.apiserver.values import section
@@ -60,8 +60,21 @@ def _type(spec: dict[str, Any], version: dict[str, Any], stored: str) -> Resourc
         custom=True,
         generations=True,
         stored_version=stored,
+        deprecation=_deprecation(spec, version),
         declared=section(version, "schema", "openAPIV3Schema"),
     )
+
+
+def _deprecation(spec: dict[str, Any], version: dict[str, Any]) -> str:
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
+    kind, here = spec["names"]["kind"], version_priority(version["name"])
+    others = [each["name"] for each in spec["versions"] if each.get("served") and not each.get("deprecated")]
+    better = sorted((name for name in others if version_priority(name) < here), key=version_priority)[:1]
+    usual = f"{spec['group']}/{version['name']} {kind} is deprecated"
+    return "; use ".join([usual, *(f"{spec['group']}/{name} {kind}" for name in better)])
 
 
 def _schema(version: dict[str, Any]) -> Callable[[], Node]:

@@ -4,10 +4,13 @@ Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and
 https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from aimctrl.sandbox.apiserver.bodies import no_object
+from aimctrl.sandbox.apiserver.builtin.small import SYSTEM_CLASSES
 from aimctrl.sandbox.apiserver.cluster import Answer, Cluster, served
 from aimctrl.sandbox.apiserver.errors import (
     Cause,
@@ -20,12 +23,14 @@ from aimctrl.sandbox.apiserver.errors import (
 )
 from aimctrl.sandbox.apiserver.metadata import go_type
 from aimctrl.sandbox.apiserver.negotiation import decoded
+from aimctrl.sandbox.apiserver.policies.admission import admit
+from aimctrl.sandbox.apiserver.policies.attempt import Attempt
 from aimctrl.sandbox.apiserver.reading import list_objects
 from aimctrl.sandbox.apiserver.request import Call
 from aimctrl.sandbox.apiserver.resources import ResourceType
 from aimctrl.sandbox.apiserver.schema.node import Json, Object, is_object
 from aimctrl.sandbox.apiserver.storage import Stored
-from aimctrl.sandbox.apiserver.values import copied, deleting, section, timestamp
+from aimctrl.sandbox.apiserver.values import deleting, section, timestamp
 from aimctrl.sandbox.apiserver.writing import finished
 
 ORPHAN = "orphan"
@@ -60,7 +65,10 @@ def delete(cluster: Cluster, call: Call) -> Answer:
     old = served(cluster.find(call), call.type)
     if (call.type.group, call.type.plural) == ("", "namespaces") and call.name in _LASTING:
         raise forbidden(call.type.subject(call.name), "this namespace may not be deleted")
+    if call.type.plural == "priorityclasses" and call.name in SYSTEM_CLASSES:
+        raise forbidden(call.type.subject(call.name), "this is a system priority class and cannot be deleted")
     _check_preconditions(call, old, options)
+    admit(cluster, Attempt(call, "DELETE", None, old.object))
     left, kept = _delete(cluster, call.type, old, options)
     if kept or call.type.returned:
         return Answer(left.object, 200, left.raw)
@@ -76,7 +84,9 @@ def delete_collection(cluster: Cluster, call: Call) -> Answer:
     options = read_options(call)
     page = list_objects(cluster, replace(call, verb="list", body=b""))
     for item in page.items:
-        delete_stored(cluster, call.type, served(item, call.type), options)
+        old = served(item, call.type)
+        admit(cluster, Attempt(call, "DELETE", None, old.object))
+        delete_stored(cluster, call.type, old, options)
     return Answer(page.body())
 
 
@@ -88,14 +98,14 @@ def delete_stored(cluster: Cluster, type_: ResourceType, old: Stored, options: D
 
 def _delete(cluster: Cluster, type_: ResourceType, old: Stored, options: DeleteOptions) -> tuple[Stored, bool]:
     """Deletes an object; gives it as it is then, or was last, and whether it stays."""
-    thing = copied(old.object)
+    thing = old.copy()
     meta = thing["metadata"]
     _set_policy(meta, options.policy or _default_policy(type_, meta))
     grace = type_.strategy.grace_seconds(thing, options.grace_seconds)
     namespace_kept = type_.plural == "namespaces" and not type_.group and bool(thing["spec"].get("finalizers"))
     if not deleting(thing):
-        type_.strategy.begin_deletion(thing)
         _mark(cluster, type_, thing, grace)
+        type_.strategy.begin_deletion(thing)
     elif grace < meta.get("deletionGracePeriodSeconds", 0):
         meta["deletionGracePeriodSeconds"] = grace
         meta["deletionTimestamp"] = timestamp(cluster.now() + timedelta(seconds=grace))
@@ -213,10 +223,15 @@ def _set_policy(meta: Object, policy: str) -> None:
 def _mark(cluster: Cluster, type_: ResourceType, thing: Object, grace: int) -> None:
     meta = thing["metadata"]
     meta["deletionTimestamp"] = timestamp(cluster.now() + timedelta(seconds=grace))
-    if type_.kind != "Namespace":
-        meta["deletionGracePeriodSeconds"] = grace
+    if (type_.group, type_.plural) in _UNMARKED:
+        return
+    meta["deletionGracePeriodSeconds"] = grace
     if "generation" in meta:
         meta["generation"] += 1
+
+
+_UNMARKED = frozenset({("", "namespaces"), ("apiextensions.k8s.io", "customresourcedefinitions")})
+"""The kinds that nothing but the time of their deletion is noted in."""
 
 
 def _gone(type_: ResourceType, old: Stored) -> Object:

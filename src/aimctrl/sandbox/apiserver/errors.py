@@ -89,7 +89,7 @@ def shown(value: Any) -> str:
 class StatusError(Exception):
     """A request that is answered with a Status of that HTTP code.
 
-    `headers` go with it, such as Retry-After.
+    `headers` go with it, such as Retry-After, and `warnings` of what was found before it was refused.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class StatusError(Exception):
         self.details = details
         self.headers = headers or {}
         self.proceed = ""
+        self.warnings: tuple[str, ...] = ()
 
     def status(self) -> dict[str, Any]:
         """The Status object."""

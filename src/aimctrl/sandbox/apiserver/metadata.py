@@ -6,26 +6,17 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-me
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from aimctrl.sandbox.apiserver.errors import Cause, FieldError, Literal
 from aimctrl.sandbox.apiserver.gotext import compact
+from aimctrl.sandbox.apiserver.names import LABEL, OLD_LABEL, SUBDOMAIN
 from aimctrl.sandbox.apiserver.resources import NameStyle, ResourceType
 from aimctrl.sandbox.apiserver.schema.node import Object
 
-_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_OLD_LABEL = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _KEY_PART = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 
-SUBDOMAIN_WORDS = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
-)
-LABEL_WORDS = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
-)
 _PART_WORDS = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
     f"(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_KEY_PART}')"
@@ -35,15 +26,10 @@ _VALUE_WORDS = (
     "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     f"'{_VALUE}')"
 )
-_OLD_LABEL_WORDS = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    f"'{_OLD_LABEL}')"
-)
-_NAME_RULES = {
-    NameStyle.SUBDOMAIN: (_SUBDOMAIN, SUBDOMAIN_WORDS, 253),
-    NameStyle.LABEL: (_LABEL, LABEL_WORDS, 63),
-    NameStyle.OLD_LABEL: (_OLD_LABEL, _OLD_LABEL_WORDS, 63),
+_SHAPES = {
+    NameStyle.SUBDOMAIN: SUBDOMAIN,
+    NameStyle.LABEL: LABEL,
+    NameStyle.OLD_LABEL: OLD_LABEL,
 }
 _FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _LONGEST_ANNOTATIONS = 256 * 1024
@@ -71,7 +57,8 @@ def metadata_errors(type_: ResourceType, new: Object, old: Object | None) -> lis
     """
     meta = new["metadata"]
     whole = [*_label_errors(meta), *_annotation_errors(meta), *_owner_errors(meta), *_finalizer_errors(meta)]
-    plain = [] if type_.custom else [*_plain_finalizer_errors(meta)]
+    extension = type_.custom or type_.group == "apiextensions.k8s.io"
+    plain = [] if extension else [*_plain_finalizer_errors(meta)]
     if old is None:
         return [*_name_errors(type_, meta), *whole, *plain]
     update = _update_errors(meta, old["metadata"])
@@ -104,18 +91,19 @@ def _name_faults(style: NameStyle, name: str) -> Iterator[str]:
             yield f"may not be '{name}'"
         yield from (f"may not contain '{char}'" for char in "/%" if char in name)
         return
-    pattern, words, longest = _NAME_RULES[style]
-    if len(name) > longest:
-        yield f"must be no more than {longest} characters"
-    if style is NameStyle.LABEL and "." in name and re.fullmatch(_SUBDOMAIN, name):
-        yield "must not contain dots"
-    elif re.fullmatch(pattern, name) is None:
-        yield words
+    faults = [*_SHAPES[style].faults(name, "characters")]
+    if style is NameStyle.LABEL and "." in name and SUBDOMAIN.fits(name):
+        faults[-1] = "must not contain dots"
+    yield from faults
 
 
-def key_faults(key: str) -> Iterator[str]:
-    """What is wrong with the key of a label."""
+@lru_cache(maxsize=4096)
+def key_faults(key: str) -> tuple[str, ...]:
     """What is wrong with a key of labels, annotations or finalizers."""
+    return tuple(_key_faults(key))
+
+
+def _key_faults(key: str) -> Iterator[str]:
     prefix, slash, name = key.rpartition("/")
     if prefix.count("/"):
         key = f"a valid label key {_PART_WORDS}"
@@ -123,8 +111,8 @@ def key_faults(key: str) -> Iterator[str]:
         return
     if slash and not prefix:
         yield "prefix part must be non-empty"
-    elif slash and re.fullmatch(_SUBDOMAIN, prefix) is None:
-        yield f"prefix part {SUBDOMAIN_WORDS}"
+    elif slash and not SUBDOMAIN.fits(prefix):
+        yield f"prefix part {SUBDOMAIN.words}"
     elif len(prefix) > 253:
         yield "prefix part must be no more than 253 bytes"
     if not name:
@@ -135,8 +123,13 @@ def key_faults(key: str) -> Iterator[str]:
         yield f"name part {_PART_WORDS}"
 
 
-def value_faults(value: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)
+def value_faults(value: str) -> tuple[str, ...]:
     """What is wrong with the value of a label."""
+    return tuple(_value_faults(value))
+
+
+def _value_faults(value: str) -> Iterator[str]:
     if len(value) > 63:
         yield "must be no more than 63 bytes"
     if re.fullmatch(_VALUE, value) is None:
@@ -146,11 +139,14 @@ def value_faults(value: str) -> Iterator[str]:
 def _label_errors(meta: Object) -> Iterator[FieldError]:
     for key, value in meta.get("labels", {}).items():
         for faults, part in ((key_faults(key), key), (value_faults(value), value)):
-            yield from (FieldError(Cause.INVALID, "metadata.labels", fault, part) for fault in faults)
+            for fault in faults:
+                yield FieldError(Cause.INVALID, "metadata.labels", fault, part)
 
 
 def _annotation_errors(meta: Object) -> Iterator[FieldError]:
-    annotations = meta.get("annotations", {})
+    annotations = meta.get("annotations")
+    if not annotations:
+        return
     for key in annotations:
         for fault in key_faults(key.lower()):
             yield FieldError(Cause.INVALID, "metadata.annotations", fault, key)
@@ -188,7 +184,9 @@ def _owner_text(owner: Object) -> str:
 
 
 def _finalizer_errors(meta: Object) -> Iterator[FieldError]:
-    names = meta.get("finalizers", [])
+    names = meta.get("finalizers")
+    if not names:
+        return
     for name in names:
         for fault in key_faults(name):
             yield FieldError(Cause.INVALID, "metadata.finalizers", fault, name)

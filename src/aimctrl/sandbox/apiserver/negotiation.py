@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-r
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -34,6 +35,7 @@ class Form:
     stream: bool = False
 
 
+@lru_cache(maxsize=256)
 def form_of(accept: str, *, pretty: bool = False, routed: bool = True) -> Form:
     """The first form of an Accept header that this server has; `routed` requests are refused by media type first.
 
@@ -65,6 +67,7 @@ def _parameters(text: str) -> Mapping[str, str]:
     return found
 
 
+@lru_cache(maxsize=256)
 def media_of(content_type: str) -> str:
     """A Content-Type without its parameters; JSON where there is none."""
     return content_type.partition(";")[0].strip().lower() or JSON

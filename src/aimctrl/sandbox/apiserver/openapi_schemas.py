@@ -38,6 +38,14 @@ _SPECIAL: Mapping[str, Object] = {
 """Types of which `types.json` keeps less than clients are told."""
 
 
+_DESCRIPTIONS = {
+    "apiVersion": "The group and the version of the schema that this object follows.",
+    "kind": "What sort of object this is.",
+    "metadata": "The name of this object, its labels, and whatever else objects of every kind have.",
+}
+"""What is told of the fields that every kind has where a CRD says nothing of them."""
+
+
 def components(types: Sequence[ResourceType]) -> Object:
     """The schemas of these resources, of their lists, and of all that those refer to."""
     found: dict[str, Object] = {}
@@ -81,11 +89,17 @@ def _kind(type_: ResourceType) -> Object:
     if not type_.custom:
         return _component(_name(type_))
     declared = dict(type_.declared)
-    properties: Object = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
-    properties |= declared.get("properties") or {}
-    described = {key: value for key, value in properties.get("metadata", {}).items() if key == "description"}
-    properties["metadata"] = {**described, **_nested(f"{_META}.ObjectMeta")}
-    return {**declared, "properties": properties}
+    own: Mapping[str, Object] = declared.get("properties") or {}
+    everywhere = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": _nested(f"{_META}.ObjectMeta"),
+    }
+    described = {
+        name: {"description": own.get(name, {}).get("description", _DESCRIPTIONS[name]), **part}
+        for name, part in everywhere.items()
+    }
+    return {**declared, "properties": {**own, **described}}
 
 
 def _list(type_: ResourceType) -> Object:

@@ -7,6 +7,7 @@ import msgspec
 
 from aimctrl.sandbox.apiserver.bodies import checked_options, named_as, placed, recognise, shaped
 from aimctrl.sandbox.apiserver.cluster import Answer, Cluster, served
+from aimctrl.sandbox.apiserver.doubles import NONE, doubles_of_json, doubles_of_yaml, yaml_errors
 from aimctrl.sandbox.apiserver.errors import (
     Cause,
     FieldError,
@@ -20,7 +21,7 @@ from aimctrl.sandbox.apiserver.errors import (
 )
 from aimctrl.sandbox.apiserver.fields.apply import applied
 from aimctrl.sandbox.apiserver.gotext import printed
-from aimctrl.sandbox.apiserver.metadata import finalizer_warnings, go_type
+from aimctrl.sandbox.apiserver.metadata import go_type
 from aimctrl.sandbox.apiserver.negotiation import YAML, decoded, unsupported
 from aimctrl.sandbox.apiserver.patch.json_patch import apply_json_patch
 from aimctrl.sandbox.apiserver.patch.merge_patch import apply_merge_patch
@@ -28,13 +29,19 @@ from aimctrl.sandbox.apiserver.patch.strategic import apply_strategic
 from aimctrl.sandbox.apiserver.request import Call, flag
 from aimctrl.sandbox.apiserver.schema.node import Json, Object, is_object
 from aimctrl.sandbox.apiserver.storage import Stored
-from aimctrl.sandbox.apiserver.values import copied, key_of
+from aimctrl.sandbox.apiserver.values import key_of
 from aimctrl.sandbox.apiserver.writing import created, updated, writer_of
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+
+_META_ORDER = (
+    *("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp"),
+    *("deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers"),
+    "managedFields",
+)
 
 _ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
@@ -57,11 +64,11 @@ def patch(cluster: Cluster, call: Call) -> Answer:
     thing = _patched(call, old)
     if call.type.custom:
         _check_kind(call, thing)
-    warnings = _shaped(call, old, thing)
+    call.warnings.extend(_shaped(call, old, thing))
     named_as(call, thing)
     placed(call, thing)
     stored = updated(cluster, call, thing, old)
-    return Answer(stored.object, 200, stored.raw, (*warnings, *finalizer_warnings(call.type, thing, old.object)))
+    return Answer(stored.object, 200, stored.raw)
 
 
 def _check_kind(call: Call, thing: Object) -> None:
@@ -88,7 +95,7 @@ def _check_options(call: Call) -> None:
 
 def _patched(call: Call, old: Stored) -> Object:
     """The stored object with the patch applied, as a value that may be changed."""
-    change, live = _read_patch(call), copied(old.object)
+    change, live = _read_patch(call), old.copy()
     if call.content_type == JSON_PATCH:
         thing = apply_json_patch(live, change)
     elif call.content_type == MERGE_PATCH:
@@ -105,17 +112,27 @@ def _shaped(call: Call, old: Stored, thing: Object) -> tuple[str, ...]:
     try:
         if not call.type.custom and call.content_type != STRATEGIC_PATCH:
             recognise(call, thing, "")
-        return shaped(call.type, thing, call.query.get("fieldValidation", "Warn"))
+        doubles = NONE
+        if call.validates and call.content_type != JSON_PATCH:
+            doubles = doubles_of_json(call.body, _read_patch(call))
+        return shaped(call.type, thing, call.query.get("fieldValidation", "Warn"), doubles)
     except StatusError as error:
         if error.code != 400:
             raise
-        if call.content_type == STRATEGIC_PATCH:
-            text = printed(_read_patch(call))
-        else:
-            whole = _patched(call, old)
-            text = msgspec.json.encode({key: whole[key] for key in sorted(whole)}).decode()
+        strategic = call.content_type == STRATEGIC_PATCH
+        text = printed(_read_patch(call)) if strategic else _text(call, _patched(call, old))
         why = error.message.partition(f"cannot be handled as a {call.type.kind}: ")[2] or error.message
         raise invalid("", Subject("", ""), [FieldError(Cause.INVALID, "patch", why, text)]) from error
+
+
+def _text(call: Call, thing: Object) -> str:
+    """A patched object as a refusal shows it; what is built in keeps the order of the Go struct in its metadata."""
+    if call.type.custom:
+        return msgspec.json.encode(thing, order="sorted").decode()
+    meta = thing.get("metadata")
+    if is_object(meta):
+        thing = {**thing, "metadata": {key: meta[key] for key in sorted(meta, key=_META_ORDER.index)}}
+    return msgspec.json.encode({key: thing[key] for key in sorted(thing)}).decode()
 
 
 def _read_patch(call: Call) -> Json:
@@ -128,23 +145,32 @@ def _read_patch(call: Call) -> Json:
 
 
 def _apply(cluster: Cluster, call: Call) -> Answer:
-    intent = _read_intent(call)
+    intent = read_intent(call)
     stored = cluster.collection(call.type).get(key_of(call.namespace, call.name))
     old = served(stored, call.type) if stored else None
     if old is None and call.place.subresource:
         raise not_found(call.type.subject(call.name))
     live = old.object if old else None
     thing = applied(call.type.node, live, intent, writer_of(cluster, call, "Apply"), force=_forced(call))
-    warnings = shaped(call.type, thing, call.query.get("fieldValidation", "Warn"))
+    _check_doubles(call, intent)
+    call.warnings.extend(shaped(call.type, thing, call.query.get("fieldValidation", "Warn"), applied=True))
     if old is None:
         _check_new(call, thing)
     named_as(call, thing)
     placed(call, thing)
     if old is None:
         made = created(cluster, call, thing, applied=True)
-        return Answer(made.object, 201, made.raw, warnings)
+        return Answer(made.object, 201, made.raw)
     changed = updated(cluster, call, thing, old, applied=True)
-    return Answer(changed.object, 200, changed.raw, warnings)
+    return Answer(changed.object, 200, changed.raw)
+
+
+def _check_doubles(call: Call, intent: Object) -> None:
+    """Warns of keys that are there twice; refuses them where a call wants that."""
+    lines = doubles_of_yaml(call.body, intent).lines if call.validates else ()
+    if lines and call.query.get("fieldValidation") == "Strict":
+        raise bad_request(f"error strict decoding YAML: error converting YAML to JSON: {yaml_errors(lines)[0]}")
+    call.warnings.extend(lines)
 
 
 def _check_new(call: Call, thing: Object) -> None:
@@ -155,7 +181,12 @@ def _check_new(call: Call, thing: Object) -> None:
         raise conflict(call.type.subject(call.name), why)
 
 
-def _read_intent(call: Call) -> Object:
+def read_intent(call: Call) -> Object:
+    """What a call applies.
+
+    Raises:
+        StatusError: 400.
+    """
     try:
         intent = decoded(call.body, YAML)
     except StatusError as error:

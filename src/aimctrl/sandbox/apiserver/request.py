@@ -4,7 +4,8 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-ur
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from aimctrl.sandbox.apiserver.errors import StatusError
 from aimctrl.sandbox.apiserver.negotiation import Form
@@ -15,19 +16,20 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """Who asks."""
 
     name: str
     groups: tuple[str, ...] = ()
     uid: str = ""
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    extra: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict[str, tuple[str, ...]])
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a path of a resource names: its parts are `""` where the path does not have them."""
+class Place(msgspec.Struct, frozen=True):
+    """What a path of a resource names: its parts are `""` where the path does not have them.
+
+    `watched` is whether it is one of the deprecated paths below `/watch/`.
+    """
 
     group: str
     version: str
@@ -35,21 +37,32 @@ class Place:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    watched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request for a resource. `sender` is its User-Agent, `content_type` has no parameters."""
+class Target(msgspec.Struct, frozen=True):
+    """What a request is for: a resource, None where the path names none; and its options."""
+
+    place: Place | None
+    query: Mapping[str, str]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request for a resource. `sender` is its User-Agent, `content_type` has no parameters.
+
+    `warnings` are what somebody has against it, and lets pass: they are told with the answer, or with a refusal.
+    """
 
     verb: str
     type: ResourceType
     place: Place
     user: User
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     body: bytes = b""
     content_type: str = ""
-    form: Form = field(default_factory=Form)
+    form: Form = msgspec.field(default_factory=Form)
     sender: str = ""
+    warnings: list[str] = msgspec.field(default_factory=list[str])
 
     @property
     def namespace(self) -> str:
@@ -60,6 +73,11 @@ class Call:
     def name(self) -> str:
         """The name of the path."""
         return self.place.name
+
+    @property
+    def validates(self) -> bool:
+        """Whether something is said to fields that nobody knows, or that are there twice."""
+        return self.query.get("fieldValidation") != "Ignore"
 
     @property
     def dry_run(self) -> bool:
@@ -96,21 +114,25 @@ def verb_of(method: str, place: Place, query: Mapping[str, str]) -> str:
     Raises:
         StatusError: 405, for a method that no resource has.
     """
+    if place.watched and method == "GET":
+        return "watch"
     if method == "GET":
         return "get" if place.name else ("watch" if flag(query, "watch") else "list")
-    if method == "DELETE":
+    if method == "DELETE" and not place.watched:
         return "delete" if place.name else "deletecollection"
-    if method in _VERBS:
+    if method in _VERBS and not place.watched:
         return _VERBS[method]
     message = "the server does not allow this method on the requested resource"
     raise StatusError(405, "MethodNotAllowed", message, details={})
 
 
 def _place(group: str, version: str, parts: list[str]) -> Place:
-    namespace = ""
+    namespace, watched = "", parts[0] == "watch" and len(parts) > 1
+    if watched:
+        parts = parts[1:]
     if parts[0] == "namespaces" and len(parts) > 1:
         namespace = parts[1]
         if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
             parts = parts[2:]
     plural, name, subresource = (*parts[:2], "", "")[:3] if len(parts) < 3 else (*parts[:2], "/".join(parts[2:]))
-    return Place(group, version, plural, namespace, name, subresource)
+    return Place(group, version, plural, namespace, name, subresource, watched)

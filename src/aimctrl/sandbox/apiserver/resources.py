@@ -108,7 +108,7 @@ class ResourceType:
     whether `metadata.generation` is kept. `decode` reads an object of a built-in kind in place and gives the paths of
     its unknown fields; it raises StatusError. `declared` is the schema as a CRD has it, with descriptions.
     `stored_group` is the group under which its objects are kept, where that is not its own; `returned` is whether a
-    deletion answers with the object.
+    deletion answers with the object. `deprecation` is what everybody is told who asks for it in that version.
     """
 
     group: str
@@ -135,6 +135,7 @@ class ResourceType:
     decode: Callable[[Object], list[str]] | None = None
     stored_group: str | None = None
     returned: bool = False
+    deprecation: str = ""
     declared: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     @property

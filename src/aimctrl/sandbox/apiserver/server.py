@@ -10,7 +10,6 @@ It starts in a fraction of a second, and everything is gone with it.
 import asyncio
 import base64
 import os
-import secrets
 import ssl
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ import msgspec
 from aiohttp import web
 
 from aimctrl.runtime.connection import Connection
-from aimctrl.sandbox.apiserver.access import AUTHENTICATED, MASTERS, Access
+from aimctrl.sandbox.apiserver.access import AUTHENTICATED, Access
 from aimctrl.sandbox.apiserver.app import App
 from aimctrl.sandbox.apiserver.audit import AuditLog
 from aimctrl.sandbox.apiserver.bootstrap import bootstrap
@@ -35,8 +34,10 @@ from aimctrl.sandbox.apiserver.extensions import extensions
 from aimctrl.sandbox.apiserver.faults import Faults
 from aimctrl.sandbox.apiserver.internal import Internal
 from aimctrl.sandbox.apiserver.openapi import OpenApi
+from aimctrl.sandbox.apiserver.rbac import MASTERS
 from aimctrl.sandbox.apiserver.request import User
 from aimctrl.sandbox.apiserver.schema.node import Object
+from aimctrl.sandbox.apiserver.tokens import Credential, Tokens
 from aimctrl.sandbox.pki import server_identity
 
 HOST = "127.0.0.1"
@@ -68,16 +69,13 @@ class ApiServer:
     cluster: Cluster
     access: Access
     faults: Faults
-    app: App
     url: str
     ca: str
     admin_token: str = field(repr=False)
 
     def token(self, user: User) -> str:
         """A new bearer token of that user, whom RBAC allows what its roles say."""
-        token = secrets.token_urlsafe(32)
-        self.access.tokens[token] = user
-        return token
+        return self.access.tokens.new(Credential(user))
 
     def connection(self, token: str = "", *, namespace: str = "default") -> Connection:
         """What a Client connects with: as the user of that token, by default as the administrator."""
@@ -119,7 +117,7 @@ class ApiServer:
 
     def hang_up(self) -> None:
         """Ends all open watches at once, as a server that restarts."""
-        self.app.hang_up()
+        self.faults.hang_up()
 
 
 @asynccontextmanager
@@ -131,21 +129,31 @@ async def api_server(
     Its controllers run beside it: garbage collection, namespaces, Jobs, CRDs.
     """
     state = cluster or Cluster(registry=builtin_registry())
-    access, faults = Access(state), Faults()
+    access, faults = Access(state, Tokens(state)), Faults(state)
     discovery = Discovery(state.registry, OpenApi(state.registry))
     app = App(state, access, discovery, faults, extensions(access), audit=audit)
     context, ca = server_identity(HOST, datetime.now(UTC))
-    admin_token = secrets.token_urlsafe(32)
-    access.tokens[admin_token] = ADMIN
+    admin_token = access.tokens.new(Credential(ADMIN))
     bootstrap(state)
-    server = web.Server(app.handle)
+    server = web.Server(app.handle, access_log=None)
     listener = await asyncio.get_running_loop().create_server(server, HOST, port, ssl=context)
     sockets: Any = listener.sockets
     url = f"https://{HOST}:{sockets[0].getsockname()[1]}"
     try:
         async with run_controllers(state, ca):
-            yield ApiServer(state, access, faults, app, url, ca, admin_token)
+            yield ApiServer(state, access, faults, url, ca, admin_token)
     finally:
         listener.close()
-        app.hang_up()
-        await server.shutdown(2.0)
+        faults.hang_up()
+        await _end(server)
+
+
+async def _end(server: web.Server) -> None:
+    """Closes all connections; who does not say goodbye is not waited for, and the loop may end with nothing open."""
+    transports = [connection.transport for connection in server.connections]
+    await server.shutdown(2.0)
+    for transport in transports:
+        if transport is not None:
+            transport.abort()
+    for _ in range(3):  # TLS closes in steps, each a turn of the loop
+        await asyncio.sleep(0)

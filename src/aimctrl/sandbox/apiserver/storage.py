@@ -7,13 +7,13 @@ awaits, so that a check and the write it was made for are one step.
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 
 import msgspec
 
 from aimctrl.sandbox.apiserver.schema.node import Object
+from aimctrl.sandbox.apiserver.values import copied
 
 HISTORY = 20_000
 """How many events a collection remembers; who watches from an older one is told that it expired."""
@@ -27,14 +27,18 @@ class EventType(StrEnum):
     DELETED = "DELETED"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """One object at one revision; `raw` is its JSON. Neither is ever changed."""
 
     key: str
     version: int
     object: Object
     raw: bytes
+
+    def copy(self) -> Object:
+        """The object as a value that may be changed."""
+        thing: Object = msgspec.json.decode(self.raw) if self.raw else copied(self.object)
+        return thing
 
     @property
     def namespace(self) -> str:
@@ -43,14 +47,16 @@ class Stored:
         return namespace
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change: the object after it (a deleted one as it was last, at the revision of its deletion), and before."""
+class Event(msgspec.Struct, frozen=True):
+    """One change: the object after it (a deleted one as it was last, at the revision of its deletion), and before.
+
+    `lines` are those that watches were told, by the type of event and the form of the object.
+    """
 
     type: EventType
     now: Stored
     before: Stored | None
-    lines: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    lines: dict[tuple[EventType, str], bytes] = msgspec.field(default_factory=dict[tuple[EventType, str], bytes])
 
 
 Listener = Callable[[Event], None]

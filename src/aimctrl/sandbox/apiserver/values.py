@@ -1,8 +1,11 @@
 """Small things that are done to objects all over the server."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
 from typing import Any, cast
 
 from aimctrl.sandbox.apiserver.schema.node import Json, Object
@@ -27,7 +30,20 @@ def random_suffix() -> str:
 
 def timestamp(now: datetime) -> str:
     """A moment as `metadata.creationTimestamp` has it: UTC, whole seconds."""
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(floor(now.timestamp()))
+
+
+@lru_cache(maxsize=64)
+def _written(second: int) -> str:
+    """A second since 1970, of which many writes have the same."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_uid() -> str:
+    """A random UUID (RFC 9562, version 4), for an object of which there was none before."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def key_of(namespace: str, name: str) -> str:

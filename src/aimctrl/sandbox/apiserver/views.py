@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from aimctrl.sandbox.apiserver.cluster import Answer, served
+from aimctrl.sandbox.apiserver.errors import StatusError
 from aimctrl.sandbox.apiserver.negotiation import Form
 from aimctrl.sandbox.apiserver.reading import Page
 from aimctrl.sandbox.apiserver.request import Call
@@ -16,32 +17,63 @@ from aimctrl.sandbox.apiserver.schema.node import Object
 from aimctrl.sandbox.apiserver.storage import Stored
 from aimctrl.sandbox.apiserver.tables import column_definitions, row
 
+_METADATA_LIST = "PartialObjectMetadataList"
+
 
 def object_body(call: Call, answer: Answer, now: datetime) -> bytes:
-    """An object in the form that a call wants; a Status is always whole."""
+    """An object in the form that a call wants; a Status is always whole.
+
+    Raises:
+        StatusError: 406, or 500 of a custom object, where a list is wanted.
+    """
     thing = answer.object
     if call.form.kind and thing.get("kind") != "Status":
         if call.form.kind == "Table":
             return msgspec.json.encode(_table(call, [thing], {}, now))
+        if call.form.kind == _METADATA_LIST:
+            raise _no_list(call)
         return msgspec.json.encode(partial(thing, call.form))
     return answer.raw or msgspec.json.encode(thing)
 
 
 def page_body(call: Call, page: Page, now: datetime) -> bytes:
-    """A list in the form that a call wants; objects are written as they are stored where that is possible."""
+    """A list in the form that a call wants; objects are written as they are stored where that is possible.
+
+    Raises:
+        StatusError: 406, where an object is wanted.
+    """
     if not call.form.kind:
         return msgspec.json.encode(page.body()) if not page.type.custom else _joined(page)
     things = [served(item, page.type).object for item in page.items]
     if call.form.kind == "Table":
         return msgspec.json.encode(_table(call, things, page.metadata(), now))
+    if call.form.kind != _METADATA_LIST:
+        raise _a_list(call)
     return msgspec.json.encode(
         {
-            "kind": "PartialObjectMetadataList",
+            "kind": _METADATA_LIST,
             "apiVersion": f"meta.k8s.io/{call.form.version}",
             "metadata": {key: value for key, value in page.metadata().items() if value != ""},
             "items": [partial(thing, call.form) for thing in things] or None,
         }
     )
+
+
+def _no_list(call: Call) -> StatusError:
+    if call.type.custom:
+        return StatusError(500, "", "content is not a list")
+    why = f"the requested object is not a list ({_go_name(call, call.type.kind)})"
+    return StatusError(406, "NotAcceptable", f"you requested {call.form.kind}, but {why}")
+
+
+def _a_list(call: Call) -> StatusError:
+    name = "*unstructured.UnstructuredList" if call.type.custom else _go_name(call, call.type.lists)
+    why = f"the requested object is a list ({name})"
+    return StatusError(406, "NotAcceptable", f"you requested {call.form.kind}, but {why}")
+
+
+def _go_name(call: Call, kind: str) -> str:
+    return f"*{call.type.group.partition('.')[0] or 'core'}.{kind}"
 
 
 def event_body(call: Call, stored: Stored, now: datetime, *, first: bool) -> bytes:

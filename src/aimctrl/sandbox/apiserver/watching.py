@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 import msgspec
 
 from aimctrl.sandbox.apiserver.cluster import Cluster, served
-from aimctrl.sandbox.apiserver.errors import expired
+from aimctrl.sandbox.apiserver.errors import StatusError, expired
 from aimctrl.sandbox.apiserver.reading import check_list_options
 from aimctrl.sandbox.apiserver.request import Call, flag
 from aimctrl.sandbox.apiserver.schema.node import Object
@@ -28,23 +28,25 @@ View = Callable[[Stored], bytes]
 class Watch:
     """One open watch. It listens from the moment it is made, so that nothing is lost before `lines` is read.
 
-    `broken` ends it at once, as a connection that is lost.
+    A revision that is forgotten ends it, with a refusal in place of further lines.
     """
 
     def __init__(self, cluster: Cluster, call: Call, view: View) -> None:
         """Begins to listen.
 
         Raises:
-            StatusError: 400 or 422 for options that make no sense, 410 for a revision that is forgotten.
+            StatusError: 400 or 422 for options that make no sense.
         """
         check_list_options(call)
         self._cluster, self._call, self._view = cluster, call, view
+        self._written = f"{call.type.version} {call.form.kind} {call.form.version}"
         self._matches = selection(call.type, call.query)
         self._prefix = f"{call.namespace}/" if call.namespace else ""
         self._collection: Collection = cluster.collection(call.type)
         self._pending: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self._failure: StatusError | None = None
         self._initial: list[Stored] = []
         self._bookmarks = flag(call.query, "allowWatchBookmarks")
         self._mark_initial = flag(call.query, "sendInitialEvents")
@@ -57,8 +59,17 @@ class Watch:
         self._collection.unlisten(self._hear)
         self._wake.set()
 
+    def expire(self) -> None:
+        """Have it refused: where it is in the history was forgotten, and what was not sent is lost."""
+        self._failure = expired("The resourceVersion for the provided watch is too old.")
+        self.close()
+
     async def lines(self) -> AsyncGenerator[bytes]:
-        """The lines as they come, several at once where there are; bookmarks every minute; ends when it is closed."""
+        """The lines as they come, several at once where there are; bookmarks every minute; ends when it is closed.
+
+        Raises:
+            StatusError: 410, once the revision it goes on from is forgotten.
+        """
         if self._initial:
             yield b"".join(_line(EventType.ADDED, self._view(stored)) for stored in self._initial)
             self._initial = []
@@ -76,6 +87,8 @@ class Watch:
             if chunk:
                 yield chunk
                 await asyncio.sleep(0)
+        if self._failure is not None:
+            raise self._failure
 
     def _begin(self, version: int) -> None:
         replay = version and not self._mark_initial
@@ -85,7 +98,9 @@ class Watch:
             self._initial = [s for s in stored if self._matches is None or self._matches(s.object)]
             return
         if version < self._collection.expired:
-            raise expired(f"too old resource version: {version} ({self._collection.expired})")
+            self._failure = expired(f"too old resource version: {version} ({self._collection.expired})")
+            self._closed = True
+            return
         self._pending.extend(self._collection.since(version))
         if self._pending:
             self._wake.set()
@@ -96,7 +111,7 @@ class Watch:
 
     def _taken(self) -> bytes:
         parts: list[bytes] = []
-        while self._pending and len(parts) < _AT_ONCE:
+        while self._pending and not self._closed and len(parts) < _AT_ONCE:
             line = self._event_line(self._pending.popleft())
             if line:
                 parts.append(line)
@@ -110,8 +125,7 @@ class Watch:
         kind = event.type if self._matches is None else self._transition(event)
         if kind is None:
             return b""
-        form = self._call.form
-        cached = f"{kind} {self._call.type.version} {form.kind} {form.version}"
+        cached = kind, self._written
         line = event.lines.get(cached)
         if line is None:
             line = event.lines[cached] = _line(kind, self._view(self._shown(event, kind)))

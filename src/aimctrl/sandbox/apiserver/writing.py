@@ -3,8 +3,6 @@
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 """
 
-from uuid import uuid4
-
 from aimctrl.sandbox.apiserver.bodies import checked_options, named_as, placed, read_object
 from aimctrl.sandbox.apiserver.cluster import Answer, Cluster, served
 from aimctrl.sandbox.apiserver.errors import (
@@ -20,21 +18,32 @@ from aimctrl.sandbox.apiserver.errors import (
     modified,
     not_found,
 )
+from aimctrl.sandbox.apiserver.escalation import check_escalation
 from aimctrl.sandbox.apiserver.fields.managers import settle, tracked
 from aimctrl.sandbox.apiserver.fields.writers import Writer, writer
 from aimctrl.sandbox.apiserver.metadata import finalizer_warnings, metadata_errors
+from aimctrl.sandbox.apiserver.policies.admission import admit
+from aimctrl.sandbox.apiserver.policies.attempt import Attempt
 from aimctrl.sandbox.apiserver.request import Call
 from aimctrl.sandbox.apiserver.resources import ResourceType
+from aimctrl.sandbox.apiserver.scale_paths import scale_errors
 from aimctrl.sandbox.apiserver.schema.node import NOTHING, Object
-from aimctrl.sandbox.apiserver.schema.validate import validate
+from aimctrl.sandbox.apiserver.schema.validate import validate_rules, validate_shape
 from aimctrl.sandbox.apiserver.storage import Stored
-from aimctrl.sandbox.apiserver.values import deleting, key_of, random_suffix, section, timestamp
+from aimctrl.sandbox.apiserver.values import deleting, key_of, new_uid, random_suffix, section, timestamp
 
 _LONGEST_BASE = 58
 
 _SYSTEM = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 _ANY_VERSION = ("", "0")
-_CONDITIONAL = frozenset({("coordination.k8s.io", "leases"), ("apiextensions.k8s.io", "customresourcedefinitions")})
+_CONDITIONAL = frozenset(
+    {
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+        ("apiextensions.k8s.io", "customresourcedefinitions"),
+        ("coordination.k8s.io", "leases"),
+    }
+)
 """The built-in kinds whose updates must say which version they change, as those of custom objects must."""
 
 _KEPT = ("creationTimestamp", "generation", "selfLink")
@@ -47,10 +56,10 @@ def create(cluster: Cluster, call: Call) -> Answer:
         StatusError: where it is refused.
     """
     checked_options("CreateOptions", call.query)
-    thing, warnings = read_object(call)
+    thing = read_object(call)
     placed(call, thing)
     stored = created(cluster, call, thing)
-    return Answer(stored.object, 201, stored.raw, (*warnings, *finalizer_warnings(call.type, thing, None)))
+    return Answer(stored.object, 201, stored.raw)
 
 
 def created(cluster: Cluster, call: Call, thing: Object, *, applied: bool = False) -> Stored:
@@ -62,6 +71,7 @@ def created(cluster: Cluster, call: Call, thing: Object, *, applied: bool = Fals
         StatusError: where it is refused.
     """
     type_, meta = call.type, thing["metadata"]
+    check_escalation(cluster, call, thing, None)
     if meta.pop("resourceVersion", ""):
         raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
     for key in _SYSTEM:
@@ -69,6 +79,7 @@ def created(cluster: Cluster, call: Call, thing: Object, *, applied: bool = Fals
     if "name" not in meta and meta.get("generateName"):
         meta["name"] = _generated(meta["generateName"])
     _check_namespace(cluster, call, meta.get("name", ""))
+    _check_definition(cluster, call, meta.get("name", ""))
     if not applied:
         tracked(type_.node, None, thing, writer_of(cluster, call, "Update"))
     type_.strategy.admit(cluster.storage, thing, None)
@@ -76,7 +87,9 @@ def created(cluster: Cluster, call: Call, thing: Object, *, applied: bool = Fals
     errors = _errors(type_, thing, None, "")
     if errors:
         raise _refused(type_, meta.get("name", ""), errors)
+    call.warnings.extend(finalizer_warnings(type_, thing, None))
     type_.strategy.permit(cluster.storage, thing, None)
+    admit(cluster, Attempt(call, "CREATE", thing, None))
     key = key_of(meta.get("namespace", ""), meta["name"])
     collection = cluster.collection(type_)
     there = collection.get(key)
@@ -94,7 +107,7 @@ def update(cluster: Cluster, call: Call) -> Answer:
         StatusError: where it is refused.
     """
     checked_options("UpdateOptions", call.query)
-    thing, warnings = read_object(call)
+    thing = read_object(call)
     named_as(call, thing)
     placed(call, thing)
     old = served(cluster.find(call), call.type)
@@ -103,11 +116,9 @@ def update(cluster: Cluster, call: Call) -> Answer:
     if version in _ANY_VERSION and conditional:
         error = FieldError(Cause.INVALID, "metadata.resourceVersion", "must be specified for an update", 0)
         raise invalid(call.type.plural, call.type.subject(call.name), [error])
-    uid = thing["metadata"].get("uid", "")
-    if uid and uid != old.object["metadata"]["uid"]:
-        raise conflict(call.type.subject(call.name), _other_uid(old, uid, call))
+    check_uid(call, thing["metadata"].get("uid", ""), old)
     stored = updated(cluster, call, thing, old)
-    return Answer(stored.object, 200, stored.raw, (*warnings, *finalizer_warnings(call.type, thing, old.object)))
+    return Answer(stored.object, 200, stored.raw)
 
 
 def updated(cluster: Cluster, call: Call, thing: Object, old: Stored, *, applied: bool = False) -> Stored:
@@ -120,6 +131,7 @@ def updated(cluster: Cluster, call: Call, thing: Object, old: Stored, *, applied
         StatusError: where it is refused.
     """
     type_ = call.type
+    check_escalation(cluster, call, thing, old.object)
     _check_version(type_, call.name, thing, old)
     if not applied:
         tracked(type_.node, old.object, thing, writer_of(cluster, call, "Update"))
@@ -129,8 +141,7 @@ def updated(cluster: Cluster, call: Call, thing: Object, old: Stored, *, applied
     errors = _errors(type_, thing, old.object, call.place.subresource)
     if errors:
         raise _refused(type_, call.name, errors)
-    if not call.place.subresource:
-        type_.strategy.permit(cluster.storage, thing, old.object)
+    _permit(cluster, call, thing, old.object)
     thing["metadata"]["resourceVersion"] = old.object["metadata"]["resourceVersion"]
     settle(old.object, thing)
     if thing == old.object:
@@ -144,6 +155,15 @@ def updated(cluster: Cluster, call: Call, thing: Object, old: Stored, *, applied
     return served(cluster.collection(type_).put(old.key, thing), type_)
 
 
+def _permit(cluster: Cluster, call: Call, thing: Object, old: Object) -> None:
+    """Has others look at a changed object that is valid; who changes a scale has them look at that."""
+    call.warnings.extend(finalizer_warnings(call.type, thing, old))
+    if not call.place.subresource:
+        call.type.strategy.permit(cluster.storage, thing, old)
+    if call.place.subresource != "scale":
+        admit(cluster, Attempt(call, "UPDATE", thing, old))
+
+
 def finished(thing: Object) -> bool:
     """Whether nothing keeps an object that is on its way out: no finalizer, no grace period."""
     meta = thing["metadata"]
@@ -153,7 +173,7 @@ def finished(thing: Object) -> bool:
 
 def _begin(cluster: Cluster, type_: ResourceType, thing: Object) -> None:
     meta = thing["metadata"]
-    meta["uid"] = str(uuid4())
+    meta["uid"] = new_uid()
     meta["creationTimestamp"] = timestamp(cluster.now())
     if type_.generations:
         meta["generation"] = 1
@@ -211,8 +231,11 @@ def _errors(type_: ResourceType, thing: Object, old: Object | None, subresource:
     errors = metadata_errors(type_, thing, old)
     errors += type_.strategy.validate(thing, old, subresource)
     if type_.custom:
-        part = "status" if subresource == "status" else ""
-        errors += validate(type_.node, thing, NOTHING if old is None else old, path=part, earlier=errors)
+        before = NOTHING if old is None else old
+        errors += validate_shape(type_.node, thing, before, path="status" if subresource == "status" else "")
+        if type_.scale is not None:
+            errors += scale_errors(type_.scale, thing, subresource)
+        errors += validate_rules(type_.node, thing, before, errors)
     return errors
 
 
@@ -258,6 +281,27 @@ def _check_namespace(cluster: Cluster, call: Call, name: str) -> None:
             "field": "metadata.namespace",
         }
         raise StatusError(403, error.reason, error.message, details={**(error.details or {}), "causes": [cause]})
+
+
+def _check_definition(cluster: Cluster, call: Call, name: str) -> None:
+    """Refuses a new custom object whose definition is on its way out."""
+    if not call.type.custom:
+        return
+    crds = cluster.storage.collection("apiextensions.k8s.io", "customresourcedefinitions")
+    crd = crds.get(f"{call.type.plural}.{call.type.group}")
+    if crd is not None and deleting(crd.object):
+        why = "create not allowed while custom resource definition is terminating"
+        raise forbidden(call.type.subject(name), why)
+
+
+def check_uid(call: Call, uid: str, old: Stored) -> None:
+    """Refuses an update of another object than the one that is stored; without an uid it is that one.
+
+    Raises:
+        StatusError: 409.
+    """
+    if uid and uid != old.object["metadata"]["uid"]:
+        raise conflict(call.type.subject(call.name), _other_uid(old, uid, call))
 
 
 def writer_of(cluster: Cluster, call: Call, operation: str) -> Writer:

@@ -40,6 +40,8 @@ BODIES = {
     "JSON": (b'{"a":1}', JSON),
     "YAML": (b"a: 1", YAML),
     "JSON as YAML": (b'{"a": 1}', YAML),
+    "YAML that begins like JSON": (b"{a: 1}", YAML),
+    "YAML that begins as JSON": (b'{"a": 1} # one', YAML),
 }
 
 
@@ -51,6 +53,8 @@ def test_bodies_are_read(body: bytes, media: str):
 BROKEN = {
     "JSON": (b"{", JSON, 400),
     "YAML": (b"a: [", YAML, 400),
+    "neither JSON nor YAML": (b'{"a": 1', YAML, 400),
+    "two of JSON as YAML": (b'{"a": 1}{"a": 2}', YAML, 400),
     "Protobuf": (b"{}", PROTOBUF, 400),
     "another": (b"{}", "text/plain", 415),
 }

@@ -77,6 +77,19 @@ def test_what_is_not_there_is_not_found(registry: Registry):
         assert asked(OpenApi(registry), path).status == 404
 
 
+def test_what_every_kind_has_is_described_where_a_crd_says_nothing_of_it(registry: Registry):
+    own = crd("What is wanted.")
+    schema = own["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["properties"]["kind"] = {"type": "string", "description": "Always Widget."}
+    for type_ in served_types(own):
+        registry.add(type_)
+    widget = document(OpenApi(registry), WIDGETS)["components"]["schemas"]["org.example.shown.v1.Widget"]
+    told = {name: part["description"] for name, part in widget["properties"].items()}
+    assert told["kind"] == "Always Widget."
+    assert "group" in told["apiVersion"]
+    assert "labels" in told["metadata"]
+
+
 def test_other_media_types_are_not_acceptable(registry: Registry):
     assert asked(OpenApi(registry), f"/openapi/v3/{WIDGETS}", Accept="text/html").status == 406
 

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aimctrl.sandbox.apiserver.errors import Cause, FieldError
-from aimctrl.sandbox.apiserver.metadata import LABEL_WORDS, SUBDOMAIN_WORDS, key_faults
+from aimctrl.sandbox.apiserver.metadata import key_faults
+from aimctrl.sandbox.apiserver.names import LABEL, SUBDOMAIN
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _CONFIG_WORDS = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
@@ -38,6 +37,11 @@ def unsupported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
     return FieldError(Cause.NOT_SUPPORTED, path, f"supported values: {words}", value)
 
 
+def forbidden(path: str, detail: str) -> FieldError:
+    """A field that may not be set beside others."""
+    return FieldError(Cause.FORBIDDEN, path, detail)
+
+
 def immutable(path: str, value: Any) -> FieldError:
     """A field that was changed and may not be."""
     return FieldError(Cause.INVALID, path, "field is immutable", value)
@@ -47,18 +51,15 @@ def dns_label(path: str, name: str) -> Iterator[FieldError]:
     """What is wrong with a name that has to be a DNS label."""
     if not name:
         yield required(path)
-    elif len(name) > 63:
-        yield invalid(path, name, "must be no more than 63 bytes")
-    elif _LABEL.fullmatch(name) is None:
-        yield invalid(path, name, LABEL_WORDS)
+    else:
+        for fault in LABEL.faults(name):
+            yield invalid(path, name, fault)
 
 
 def dns_subdomain(path: str, name: str) -> Iterator[FieldError]:
     """What is wrong with a name that has to be a DNS subdomain."""
-    if len(name) > 253:
-        yield invalid(path, name, "must be no more than 253 bytes")
-    if _SUBDOMAIN.fullmatch(name) is None:
-        yield invalid(path, name, SUBDOMAIN_WORDS)
+    for fault in SUBDOMAIN.faults(name):
+        yield invalid(path, name, fault)
 
 
 def label_key(path: str, key: str) -> Iterator[FieldError]:

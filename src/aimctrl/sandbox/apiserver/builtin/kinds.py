@@ -1,7 +1,6 @@
 """The built-in resources with what is peculiar to them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 
 from aimctrl.sandbox.apiserver.builtin import small
@@ -12,21 +11,17 @@ from aimctrl.sandbox.apiserver.builtin.events import EventStrategy
 from aimctrl.sandbox.apiserver.builtin.job import CronJobStrategy, JobStrategy
 from aimctrl.sandbox.apiserver.builtin.namespace import NamespaceStrategy
 from aimctrl.sandbox.apiserver.builtin.pod import PodStrategy
+from aimctrl.sandbox.apiserver.builtin.policies import PolicyBindingStrategy, PolicyStrategy
 from aimctrl.sandbox.apiserver.builtin.resetting import Resetting
 from aimctrl.sandbox.apiserver.builtin.service import ServiceStrategy
 from aimctrl.sandbox.apiserver.builtin.types import RBAC, builtin_types
 from aimctrl.sandbox.apiserver.builtin.volumes import ClaimStrategy, StorageClassStrategy, VolumeStrategy
 from aimctrl.sandbox.apiserver.builtin.workloads import WorkloadStrategy
 from aimctrl.sandbox.apiserver.resources import Registry, Strategy
-from aimctrl.sandbox.apiserver.values import timestamp
 
 
 def _empty_status(schema: str) -> partial[dict[str, object]]:
     return partial(zero, f"io.k8s.api.{schema}Status")
-
-
-def _now() -> str:
-    return timestamp(datetime.now(UTC))
 
 
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
@@ -37,13 +32,17 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "namespaces"): NamespaceStrategy(),
     ("", "nodes"): small.NodeStrategy(),
     ("", "persistentvolumeclaims"): ClaimStrategy(),
-    ("", "persistentvolumes"): VolumeStrategy(_now),
+    ("", "persistentvolumes"): VolumeStrategy(),
     ("", "pods"): PodStrategy(),
     ("", "podtemplates"): small.PodTemplateStrategy(),
     ("", "replicationcontrollers"): WorkloadStrategy(_empty_status("core.v1.ReplicationController")),
     ("", "resourcequotas"): Resetting(_empty_status("core.v1.ResourceQuota")),
     ("", "secrets"): SecretStrategy(),
     ("", "services"): ServiceStrategy(_empty_status("core.v1.Service")),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): PolicyStrategy(
+        _empty_status("admissionregistration.v1.ValidatingAdmissionPolicy")
+    ),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): PolicyBindingStrategy(),
     ("apiextensions.k8s.io", "customresourcedefinitions"): CrdStrategy(),
     ("apps", "daemonsets"): WorkloadStrategy(_empty_status("apps.v1.DaemonSet")),
     ("apps", "deployments"): WorkloadStrategy(_empty_status("apps.v1.Deployment")),
@@ -65,6 +64,7 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     (RBAC, "rolebindings"): small.BindingStrategy(),
     (RBAC, "roles"): small.RoleStrategy(),
     ("scheduling.k8s.io", "priorityclasses"): small.PriorityClassStrategy(),
+    ("storage.k8s.io", "csidrivers"): small.CsiDriverStrategy(),
     ("storage.k8s.io", "storageclasses"): StorageClassStrategy(),
 }
 

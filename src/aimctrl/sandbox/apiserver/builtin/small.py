@@ -21,6 +21,8 @@ _PERCENT_WORDS = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
     "validation is '[0-9]+%')"
 )
+_GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
+_LIFECYCLES = ("Persistent", "Ephemeral")
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 
 
@@ -56,7 +58,8 @@ class BindingStrategy(Strategy):
         for index, subject in enumerate(thing.get("subjects", ())):
             errors += _subject_errors(subject, f"subjects[{index}]", local=thing["kind"] == "RoleBinding")
         if old is not None and role != old["roleRef"]:
-            errors.append(invalid("roleRef", role, "cannot change roleRef"))
+            shown = {"APIGroup": role["apiGroup"], "Kind": role["kind"], "Name": role["name"]}  # as the Go struct
+            errors.append(invalid("roleRef", shown, "cannot change roleRef"))
         return errors
 
 
@@ -111,6 +114,35 @@ class LeaseStrategy(Strategy):
         return [*errors, *not_negative("spec.leaseTransitions", spec.get("leaseTransitions"))]
 
 
+SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+"""The PriorityClasses that every cluster has, with their values."""
+
+_LARGEST_PRIORITY = 1_000_000_000
+_SYSTEM_WORDS = "priority class names with 'system-' prefix are reserved for system use only"
+
+
+class CsiDriverStrategy(Strategy):
+    """CSIDrivers."""
+
+    def default(self, thing: Object) -> None:
+        """What drivers can do and want where they do not say."""
+        spec = thing["spec"]
+        spec["volumeLifecycleModes"] = spec.get("volumeLifecycleModes") or ["Persistent"]
+        spec.setdefault("attachRequired", True)
+        spec.setdefault("fsGroupPolicy", "ReadWriteOnceWithFSType")
+        for name in ("podInfoOnMount", "storageCapacity", "requiresRepublish", "seLinuxMount"):
+            spec.setdefault(name, False)
+
+    def validate(self, thing: Object, old: Object | None, subresource: str) -> list[FieldError]:
+        """Its policy and its modes."""
+        del old, subresource
+        spec, errors = thing["spec"], list[FieldError]()
+        if spec["fsGroupPolicy"] not in _GROUP_POLICIES:
+            errors.append(unsupported("spec.fsGroupPolicy", spec["fsGroupPolicy"], _GROUP_POLICIES))
+        modes = [mode for mode in spec["volumeLifecycleModes"] if mode not in _LIFECYCLES]
+        return [*errors, *(unsupported("spec.volumeLifecycleModes", mode, _LIFECYCLES) for mode in modes)]
+
+
 class PriorityClassStrategy(Strategy):
     """PriorityClasses."""
 
@@ -124,9 +156,18 @@ class PriorityClassStrategy(Strategy):
         return False
 
     def validate(self, thing: Object, old: Object | None, subresource: str) -> list[FieldError]:
-        """That value and policy stay."""
+        """That value and policy stay, and that the system's are its own."""
         del subresource
+        name, value = thing["metadata"].get("name", ""), thing.get("value", 0)
         errors: list[FieldError] = []
+        if name.startswith("system-") and value != SYSTEM_CLASSES.get(name):
+            why = f"{name} is not a known system priority class"
+            if name in SYSTEM_CLASSES:
+                why = f"value of {name} PriorityClass must be {SYSTEM_CLASSES[name]}"
+            errors.append(FieldError(Cause.FORBIDDEN, "metadata.name", f"{_SYSTEM_WORDS}. error: {why}"))
+        elif value > _LARGEST_PRIORITY and not name.startswith("system-"):
+            words = f"maximum allowed value of a user defined priority is {_LARGEST_PRIORITY}"
+            errors.append(FieldError(Cause.FORBIDDEN, "value", words))
         if old is not None and thing.get("value", 0) != old.get("value", 0):
             errors.append(FieldError(Cause.FORBIDDEN, "value", "may not be changed in an update."))
         if old is not None and thing["preemptionPolicy"] != old["preemptionPolicy"]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _SECONDS = (
     ("2006", r"\d{4}"),
@@ -36,7 +37,7 @@ class TimeError(ValueError):
     """The text is no time; the message is Go's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """One form of times: its parts as Go's layout names them, each with the pattern of its text."""
 
@@ -45,6 +46,7 @@ class Layout:
     shape: re.Pattern[str]
     printed: str
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - there are two layouts, which live as long as the module
     def canonical(self, text: str) -> str:
         """The same moment in UTC, as the API server prints it.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
+from typing import Any
 
 from aimctrl.sandbox.apiserver.builtin.decode import Decoder
 from aimctrl.sandbox.apiserver.builtin.documents import Document, document
@@ -21,6 +22,16 @@ class Properties(Mapping[str, Node]):
         if node is None:
             node = self._nodes[key] = self._schemas.node(self._parts[key])
         return node
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The schema of that property; other than the Mapping's own, without an error where there is none."""
+        found = self._nodes.get(key)
+        if found is None and key in self._parts:
+            found = self[key]
+        return default if found is None else found
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._parts
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
@@ -142,6 +153,8 @@ _GENERATIONS = frozenset(
         ("apps", "deployments"),
         ("apps", "replicasets"),
         ("apps", "statefulsets"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
         ("apiextensions.k8s.io", "customresourcedefinitions"),
         ("batch", "cronjobs"),
         ("batch", "jobs"),

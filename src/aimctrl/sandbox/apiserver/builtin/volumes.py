@@ -3,7 +3,7 @@
 Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from aimctrl.sandbox.apiserver.builtin.amounts import parse
 from aimctrl.sandbox.apiserver.builtin.checks import immutable, invalid, required, unsupported
@@ -73,8 +73,13 @@ class ClaimStrategy(Resetting):
 class VolumeStrategy(Resetting):
     """A PersistentVolume is pending until something makes it available."""
 
-    def __init__(self, now: Callable[[], str]) -> None:
-        super().__init__(lambda: {"phase": "Pending", "lastPhaseTransitionTime": now()})
+    def __init__(self) -> None:
+        super().__init__(lambda: {"phase": "Pending"})
+
+    def prepare_create(self, thing: Object) -> None:
+        """It is pending from the moment of its creation."""
+        super().prepare_create(thing)
+        thing["status"]["lastPhaseTransitionTime"] = thing["metadata"]["creationTimestamp"]
 
     def default(self, thing: Object) -> None:
         """It stays when its claim goes, and is for a file system."""

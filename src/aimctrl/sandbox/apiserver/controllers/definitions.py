@@ -61,7 +61,10 @@ class Definitions:
         name, generation = crd["metadata"]["name"], crd["metadata"].get("generation", 1)
         if self._served.get(name) == generation:
             return
-        self._cluster.registry.remove(crd["spec"]["group"], crd["spec"]["names"]["plural"])
+        group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
+        if name not in self._served:
+            self._cluster.storage.collection(group, plural).compact()  # a cache of events that begins now
+        self._cluster.registry.remove(group, plural)
         for type_ in served_types(crd):
             self._cluster.registry.add(type_)
         self._served[name] = generation
@@ -113,6 +116,7 @@ class Definitions:
         types = [t for t in self._cluster.registry if (t.group, t.plural) == (spec["group"], spec["names"]["plural"])]
         collection = self._cluster.storage.collection(spec["group"], spec["names"]["plural"])
         if types and name in self._served:
+            self._internal.change(self._type(), name, self._say_progress, subresource="status")
             for stored in collection.all():
                 if not deleting(stored.object):
                     self._internal.delete(types[0], stored.key)
@@ -121,6 +125,10 @@ class Definitions:
         self._withdraw(crd)
         self._internal.change(self._type(), name, _without_cleanup)
         return None
+
+    def _say_progress(self, crd: Object) -> None:
+        now, words = timestamp(self._cluster.now()), "CustomResource deletion is in progress"
+        _set(crd["status"], ("Terminating", "True", "InstanceDeletionInProgress", words), now)
 
 
 def _without_cleanup(thing: Object) -> None:

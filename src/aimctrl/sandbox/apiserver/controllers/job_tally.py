@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aimctrl.sandbox.apiserver.controllers.job_indexes import completed, indexed
 from aimctrl.sandbox.apiserver.schema.node import Object
 from aimctrl.sandbox.apiserver.values import deleting, entries, section
 
@@ -61,6 +62,8 @@ def total(job: Object, tally: Tally, kind: str) -> int:
     """How many pods have succeeded or failed, all told; `kind` is `succeeded` or `failed`."""
     fresh = tally.succeeded if kind == "succeeded" else tally.failed
     status = status_of(job)
+    if kind == "succeeded" and indexed(job):
+        return len(completed(job, fresh))
     before: int = status.get(kind, 0)
     return before + len(_uncounted(status, kind)) + len(fresh)
 

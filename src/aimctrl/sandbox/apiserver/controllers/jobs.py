@@ -1,7 +1,6 @@
 """Jobs: their pods are created, counted and replaced until the Job is at its end.
 
-Unlike kube-controller-manager this one does not wait a second for further changes before it counts, and it treats
-Indexed Jobs like others.
+Unlike kube-controller-manager this one does not wait a second for further changes before it counts.
 """
 
 from collections import defaultdict
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aimctrl.sandbox.apiserver.cluster import Cluster
-from aimctrl.sandbox.apiserver.controllers import job_ending
+from aimctrl.sandbox.apiserver.controllers import job_ending, job_indexes
 from aimctrl.sandbox.apiserver.controllers.job_ending import End, failing, moment, put, succeeding
 from aimctrl.sandbox.apiserver.controllers.job_tally import (
     COMPLETE,
@@ -172,8 +171,11 @@ class Jobs:
         wait = failures.wait(self._cluster.now()) if failures else 0.0
         if wait > 0:
             return wait
-        for _ in range(missing):
-            self._create_pod(job)
+        indexes: list[int | None] = [None] * missing
+        if job_indexes.indexed(job):
+            indexes = [*job_indexes.missing(job, (*tally.active, *tally.succeeded), missing)]
+        for index in indexes:
+            self._create_pod(job, index)
         return None
 
     def _conclude(self, stored: Stored, tally: Tally, end: End | None) -> None:
@@ -181,6 +183,8 @@ class Jobs:
         job, now = stored.object, self._cluster.now()
         begun = status_of(job) if end is not None and job["spec"].get("suspend") else job_ending.started(job, now)
         status = job_ending.pending(begun, tally)
+        if job_indexes.indexed(job):
+            status["completedIndexes"] = job_indexes.text_of(job_indexes.completed(job, tally.succeeded))
         if end is not None:
             put(status, end.interim, ("True", end.reason, end.message), now)
         uncounted = (*tally.succeeded, *tally.failed)
@@ -190,6 +194,8 @@ class Jobs:
             self._untrack(pod)
         left = tallied(job, self._pods_of(job), ended=end is not None and end.failed)
         status = job_ending.counted(status, left)
+        if job_indexes.indexed(job):
+            status["succeeded"] = len(job_indexes.completed({"status": status}))
         if end is not None and left.idle:
             status = job_ending.ended(status, end, now)
         self._write(stored, status)
@@ -223,10 +229,12 @@ class Jobs:
         elif tally.failed:
             self._failures[uid] = Failures((before.count if before else 0) + len(tally.failed), now)
 
-    def _create_pod(self, job: Object) -> None:
-        uid = job["metadata"]["uid"]
+    def _create_pod(self, job: Object, index: int | None) -> None:
+        uid, thing = job["metadata"]["uid"], _pod(job)
+        if index is not None:
+            job_indexes.give_index(thing, job["metadata"]["name"], index)
         try:
-            pod = self._internal.create(self._type(PODS), _pod(job), namespace=job["metadata"]["namespace"])
+            pod = self._internal.create(self._type(PODS), thing, namespace=job["metadata"]["namespace"])
         except StatusError as error:
             if uid not in self._refused and error.reason != "NotFound":
                 self._refused.add(uid)

@@ -32,6 +32,11 @@ class Loop(Generic[K]):
         self._keys[key] = None
         self._wake.set()
 
+    def hasten(self) -> None:
+        """Have all keys looked at that wait for a moment to come, as moments are others by now."""
+        for key in self._timers:
+            self.add(key)
+
     async def run(self) -> None:
         """Look at keys until it is cancelled."""
         try:

@@ -5,9 +5,9 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated
 
 from collections.abc import Iterator
 
-from aimctrl.sandbox.apiserver.access import RBAC
 from aimctrl.sandbox.apiserver.cluster import Cluster
 from aimctrl.sandbox.apiserver.internal import Internal
+from aimctrl.sandbox.apiserver.rbac import RBAC
 from aimctrl.sandbox.apiserver.schema.node import Object
 from aimctrl.sandbox.apiserver.selectors import selected
 from aimctrl.sandbox.apiserver.storage import Collection, Event

@@ -72,6 +72,11 @@ def _listening(cluster: Cluster, ears: Iterable[tuple[Controller[Any], Loop[Any]
             for key in controller.hear(collection, event):
                 loop.add(key)
 
+    def hasten() -> None:
+        for _, loop in ears:
+            loop.hasten()
+
+    cluster.clock.listeners.append(hasten)
     cluster.storage.listeners.append(hear)
     for collection in cluster.storage.collections():
         for stored in collection.all():
@@ -80,3 +85,4 @@ def _listening(cluster: Cluster, ears: Iterable[tuple[Controller[Any], Loop[Any]
         yield
     finally:
         cluster.storage.listeners.remove(hear)
+        cluster.clock.listeners.remove(hasten)

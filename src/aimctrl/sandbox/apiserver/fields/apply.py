@@ -3,7 +3,9 @@
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from aimctrl.sandbox.apiserver.errors import StatusError, bad_request
 from aimctrl.sandbox.apiserver.fields.comparison import compared

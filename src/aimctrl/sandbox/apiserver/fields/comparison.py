@@ -1,16 +1,15 @@
 """What an update changes, field by field."""
 
-from dataclasses import dataclass
+import msgspec
 
-from aimctrl.sandbox.apiserver.fields.contents import grouped, inside, whole
+from aimctrl.sandbox.apiserver.fields.contents import PARTED, grouped, inside, whole
 from aimctrl.sandbox.apiserver.fields.elements import FIELD
 from aimctrl.sandbox.apiserver.fields.fieldset import LEAF, FieldSet, level, with_self
 from aimctrl.sandbox.apiserver.fields.grain import below, granular, items
 from aimctrl.sandbox.apiserver.schema.node import NOTHING, Json, Node, Object, is_object
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True):
     """The fields that are new or have another value, and those that are gone; none is in both."""
 
     changed: FieldSet
@@ -33,7 +32,7 @@ def _compare_maps(node: Node, old: Object, new: Object, changed: FieldSet, remov
     for key, value in new.items():
         before = old.get(key, NOTHING)
         if before is NOTHING:
-            changed[FIELD + key] = whole(below(node, key), value)
+            changed[FIELD + key] = whole(below(node, key), value) if type(value) in PARTED else LEAF
         elif before is not value and before != value:
             _compare(below(node, key), FIELD + key, (before, value), changed, removed)
     for key, value in old.items():

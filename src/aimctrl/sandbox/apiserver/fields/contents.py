@@ -25,6 +25,9 @@ _NEVER_OWNED: FieldSet = {
 
 _NOTHING_IN_IT: tuple[Json, ...] = (None, {})
 
+PARTED = frozenset((dict, list))
+"""The types of values that have parts."""
+
 
 def ownable(fields: FieldSet) -> FieldSet:
     """Without what nobody ever owns: the type, the name, and what the server alone sets."""
@@ -39,6 +42,9 @@ def of(node: Node, value: Object) -> FieldSet:
     """
     parts: FieldSet = {}
     for key, part in value.items():
+        if type(part) not in PARTED:
+            parts[FIELD + key] = LEAF
+            continue
         child = below(node, key)
         itself = not declared(node, key) or part in _NOTHING_IN_IT
         if not granular(child, part):
@@ -70,7 +76,12 @@ def inside(node: Node, value: Json) -> FieldSet:
     if not granular(node, value):
         return LEAF
     if is_object(value):
-        return level({FIELD + key: whole(below(node, key), part) for key, part in value.items()})
+        return level(
+            {
+                FIELD + key: whole(below(node, key), part) if type(part) in PARTED else LEAF
+                for key, part in value.items()
+            }
+        )
     child = items(node)
     return level({element: whole(child, same[0]) if len(same) == 1 else LEAF for element, same in grouped(node, value)})
 

@@ -4,8 +4,10 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/o
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from aimctrl.sandbox.apiserver.fields.elements import ElementError
 from aimctrl.sandbox.apiserver.fields.fieldset import LEAF, FieldSet, difference, read, union
@@ -40,8 +42,7 @@ class Manager(NamedTuple):
         return f"{text} using {self.version}" if self.operation == UPDATE else text
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What a manager manages, in terms of which `api_version`, and when it last changed anything: `""` for never."""
 
     fields: FieldSet

@@ -1,8 +1,9 @@
 """Who writes, as far as it matters to who manages what."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 from aimctrl.sandbox.apiserver.fields.entries import UPDATE, Manager
 from aimctrl.sandbox.apiserver.fields.fieldset import LEAF, FieldSet
@@ -20,8 +21,7 @@ _PECULIAR: dict[tuple[str, str], FieldSet] = {
 """What a status update of these kinds does not change; that of the other built-in ones is the spec."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(msgspec.Struct, frozen=True):
     """Who writes, when, what and in which way.
 
     `operation` is Apply or Update; `time` is as metadata has it, and `""` where it is not kept. `reset` is what a

@@ -5,9 +5,11 @@ Source: https://kubernetes.io/docs/reference/using-api/cel/
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from aimctrl.sandbox.apiserver.schema.cel_env import Type, compiled, without_status
 from aimctrl.sandbox.apiserver.schema.cel_fields import without_literals
@@ -16,6 +18,12 @@ from aimctrl.sandbox.apiserver.schema.node import NOTHING, Json, Node, Rule
 
 _USE = re.compile(r"(?<![\w.])(self|oldSelf)\b(?:\s*\.\s*\??\s*(\w+)(?!\s*\())?")
 _OPTIONAL = "cel.bind(oldSelf, size(oldSelf) == 0 ? optional.none() : optional.of(oldSelf[0]), "
+_REMEMBERED = 8192
+"""How many answers of an expression are kept."""
+
+_LONGEST = 512
+"""How many bytes of variables are compared with those of an earlier answer."""
+
 _RUN_TIME: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r'Key not found in map : "?(.*?)"?$'), r"no such key: \1"),
     (re.compile(r"Index error: index=(-?\d+) .*"), r"index out of bounds: \1"),
@@ -34,12 +42,16 @@ class EvaluationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A compiled expression, and which fields of `self` and `oldSelf` it looks at; None for all."""
+    """A compiled expression, and which fields of `self` and `oldSelf` it looks at; None for all.
+
+    `answers` are those that were given lately: many objects are alike in what a rule looks at, and CEL is slow.
+    """
 
     run: Callable[..., Any]
     result: str
     fields: Mapping[str, frozenset[str] | None]
     optional: bool
+    answers: dict[bytes, Any] = field(default_factory=dict[bytes, Any], compare=False)
 
     @property
     def transitional(self) -> bool:
@@ -57,13 +69,35 @@ class Program:
             former = NOTHING if old is NOTHING else variable(node, old, self.fields["oldSelf"], like=value)
             data["oldSelf"] = ([] if former is NOTHING else [former]) if self.optional else former
         try:
-            answer = self.run(data=data)
-            value = answer.value()
-        except (RuntimeError, TypeError) as error:
-            raise EvaluationError(_run_time(str(error))) from error
-        if value is not True and answer.type().name() == "ERROR":
-            raise EvaluationError(_run_time(str(value)))
-        return value
+            key = msgspec.msgpack.encode(data)
+        except (TypeError, OverflowError):  # a number, or a lack of one, that cannot be written
+            return evaluated(self.run, data)
+        return self._answer(key, data) if len(key) <= _LONGEST else evaluated(self.run, data)
+
+    def _answer(self, key: bytes, data: Mapping[str, Any]) -> Any:
+        answer = self.answers.get(key, NOTHING)
+        if answer is NOTHING:
+            answer = evaluated(self.run, data)
+            if len(self.answers) >= _REMEMBERED:
+                self.answers.clear()
+            self.answers[key] = answer
+        return answer
+
+
+def evaluated(run: Callable[..., Any], data: Mapping[str, Any]) -> Any:
+    """What comes out of a compiled expression for such variables.
+
+    Raises:
+        EvaluationError: where nothing does.
+    """
+    try:
+        answer = run(data=data)
+        value = answer.value()
+    except (RuntimeError, TypeError) as error:
+        raise EvaluationError(_run_time(str(error))) from error
+    if value is not True and answer.type().name() == "ERROR":
+        raise EvaluationError(_run_time(str(value)))
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +115,11 @@ def compile_rule(rule: Rule, node: Node) -> CompiledRule:
     Raises:
         CompileError: for a rule or a message that does not compile.
     """
-    kind = type_of(node)
+    return _compiled_rule(rule, type_of(node))
+
+
+@cache
+def _compiled_rule(rule: Rule, kind: Type) -> CompiledRule:
     message = None
     if rule.message_expression:
         message = compile_expression(rule.message_expression, kind, optional=rule.optional_old_self)

@@ -5,10 +5,11 @@ that a complaint names the right column.
 """
 
 import string
+from collections.abc import Mapping
 
 from aimctrl.sandbox.apiserver.schema.cel import compile_expression
 from aimctrl.sandbox.apiserver.schema.cel_env import CompileError, Type, Variables, compiled
-from aimctrl.sandbox.apiserver.schema.cel_fields import chains
+from aimctrl.sandbox.apiserver.schema.cel_fields import chains, of_self
 from aimctrl.sandbox.apiserver.schema.cel_values import DYN, type_of
 from aimctrl.sandbox.apiserver.schema.node import Node
 
@@ -35,31 +36,42 @@ def result_of(text: str, node: Node, *, optional: bool) -> str:
     """
     if optional:
         return compile_expression(text, type_of(node), optional=True).result
-    stood, kind = _with_stand_ins(text, node), _exact(node)
+    return checked(text, of_self(node))
+
+
+def checked(text: str, roots: Mapping[str, Node]) -> str:
+    """The name of the type that an expression about these variables gives, `DYN` where that is not known.
+
+    Raises:
+        CompileError: where the expression does not compile.
+    """
+    stood = _with_stand_ins(text, roots)
+    variables = tuple((name, _exact(node)) for name, node in roots.items())
     try:
-        result: str = compiled(stood, (("self", kind), ("oldSelf", kind), *_STAND_INS)).return_type().name()
+        result: str = compiled(stood, (*variables, *_STAND_INS)).return_type().name()
     except CompileError as error:
         complaint = str(error)
         for shown, meant in zip(stood.split("\n"), text.split("\n"), strict=True):
             complaint = complaint.replace(f"\n | {shown}\n", f"\n | {meant}\n")
         if "Syntax error" not in complaint:
-            _check_fields(text, node)
+            _check_fields(text, roots)
         raise CompileError(complaint) from error
-    _check_fields(text, node)
+    _check_fields(text, roots)
     return result
 
 
-def _check_fields(text: str, node: Node) -> None:
-    complaints = [_undefined(text, *chain.missing) for chain in chains(text, node) if chain.missing]
+def _check_fields(text: str, roots: Mapping[str, Node]) -> None:
+    complaints = [_undefined(text, *chain.missing) for chain in chains(text, roots) if chain.missing]
     if complaints:
         raise CompileError("\n".join(complaints))
 
 
-def _with_stand_ins(text: str, node: Node) -> str:
+def _with_stand_ins(text: str, roots: Mapping[str, Node]) -> str:
     out, done = "", 0
-    for chain in chains(text, node):
+    for chain in chains(text, roots):
         name = _NAMES.get((_exact(chain.node), chain.end - chain.start))
-        if name is not None and chain.node is not node and not chain.tested:
+        whole = any(chain.node is root for root in roots.values())
+        if name is not None and not whole and not chain.tested:
             out += text[done : chain.start] + name
             done = chain.end
     return out + text[done:]

@@ -30,6 +30,12 @@ _OTHER_WORDS = (
 _MIXED = re.compile(r"'_(<|<=|>|>=)_' applied to '\((int, double|double, int)\)'")
 """What the implementation in C++ refuses and the one in Go does not: comparisons of numbers of two types."""
 
+_UNDECLARED = re.compile(
+    r"ERROR: <input>:(\d+):(\d+): undeclared reference to '(\w+)((?:\.\w+)*)\.\w+' \(in container ''\)\n"
+    r" \| (.*)\n \| \.*\^"
+)
+"""A name with fields, of which the implementation in Go names the first part, at its place."""
+
 _SELECTION = re.compile(r"expression of type '(.*)' cannot be the operand of a select operation")
 
 
@@ -61,7 +67,14 @@ def _told(complaint: str) -> str:
     says = _SELECTION.sub(r"type '\1' does not support field selection", without_status(complaint))
     for words, other in _OTHER_WORDS:
         says = says.replace(words, other)
-    return says
+    return _UNDECLARED.sub(_at_its_start, says)
+
+
+def _at_its_start(match: "re.Match[str]") -> str:
+    line, column, first, between, text = match.groups()
+    start = int(column) - len(first) - len(between)
+    named = f"ERROR: <input>:{line}:{start}: undeclared reference to '{first}' (in container '')"
+    return f"{named}\n | {text}\n | {'.' * (start - 1)}^"
 
 
 @cache

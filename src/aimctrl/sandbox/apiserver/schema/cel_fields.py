@@ -1,12 +1,13 @@
-"""The fields that a rule names after `self` and `oldSelf`, and what the schema knows of them.
+"""The fields that an expression names after its variables, such as `self`, and what is known of those.
 
 Google's implementation is not told the types of objects, so this is looked for in the text. Not seen are fields of the
 items that a macro goes through.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from aimctrl.sandbox.apiserver.schema.cel_values import ROOT, TEXTS, escape
 from aimctrl.sandbox.apiserver.schema.node import Node
@@ -14,9 +15,7 @@ from aimctrl.sandbox.apiserver.schema.node import Node
 _LITERAL = re.compile(
     r"""[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|//[^\n]*""", re.DOTALL
 )
-_CHAIN = re.compile(
-    r"(?<![\w.])(?P<has>has\s*\(\s*)?(?P<self>self|oldSelf)(?P<steps>(?:\s*\.\s*[A-Za-z_]\w*)+)(?P<call>\s*\()?"
-)
+_CHAIN = r"(?<![\w.])(?P<has>has\s*\(\s*)?(?P<root>{})(?P<steps>(?:\s*\.\s*[A-Za-z_]\w*)+)(?P<call>\s*\()?"
 _STEP = re.compile(r"(\.)\s*(\w+)")
 
 
@@ -40,10 +39,15 @@ def without_literals(text: str) -> str:
     return _LITERAL.sub(lambda match: "''".ljust(len(match[0])), text)
 
 
-def chains(text: str, node: Node) -> Iterator[Chain]:
-    """Every chain of fields after `self` and `oldSelf`, as far as the schema knows them."""
-    for match in _CHAIN.finditer(without_literals(text)):
-        here, end, missing = node, match.start("steps"), None
+def of_self(node: Node) -> Mapping[str, Node]:
+    """The variables that a rule of a schema has."""
+    return {"self": node, "oldSelf": node}
+
+
+def chains(text: str, roots: Mapping[str, Node]) -> Iterator[Chain]:
+    """Every chain of fields after a variable, as far as the variable's schema knows them."""
+    for match in _pattern(tuple(roots)).finditer(without_literals(text)):
+        here, end, missing = roots[match["root"]], match.start("steps"), None
         for step in _STEP.finditer(
             match["steps"].rstrip() if not match["call"] else match["steps"][: match["steps"].rindex(".")]
         ):
@@ -57,13 +61,18 @@ def chains(text: str, node: Node) -> Iterator[Chain]:
                 break
             here, end = found, match.start("steps") + step.end()
         whole = end == match.end("steps")
-        yield Chain(match.start("self"), end, here, missing, tested=bool(match["has"]) and whole)
+        yield Chain(match.start("root"), end, here, missing, tested=bool(match["has"]) and whole)
+
+
+@cache
+def _pattern(variables: tuple[str, ...]) -> "re.Pattern[str]":
+    return re.compile(_CHAIN.format("|".join(variables)))
 
 
 def with_times(text: str, node: Node) -> str:
     """The text with `timestamp()` and `duration()` around the fields that are such."""
     out, done = "", 0
-    for chain in chains(text, node):
+    for chain in chains(text, of_self(node)):
         convert = TEXTS.get(chain.node.bounds.format, "") if chain.node.type == "string" else ""
         if convert in {"timestamp", "duration"} and not chain.tested and chain.node is not node:
             out += f"{text[done : chain.start]}{convert}({text[chain.start : chain.end]})"

@@ -110,6 +110,8 @@ def _fields(node: Node, value: Object, names: frozenset[str] | None, like: Json)
         if (declared and names is not None and not {name, key} & names) or (part is None and declared) or not name:
             continue
         child = _child(node, key)
+        if child is None and node is ROOT["metadata"]:  # of which rules see no more than the names
+            continue
         fields[name] = part if child is None else _converted(child, part, None, former.get(key, NOTHING))
         if declared and name != key:
             fields[key] = fields[name]

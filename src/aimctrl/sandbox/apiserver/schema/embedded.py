@@ -20,6 +20,8 @@ _BAD_KIND = (
 
 def check_embedded(node: Node, value: Json, path: str = "") -> Iterator[FieldError]:
     """What is missing or wrong in `apiVersion` and `kind` of every embedded object below a value."""
+    if not node.embedding:
+        return
     if is_object(value):
         for key in sorted(value):
             child = node.child(key)

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 
 from aimctrl.sandbox.apiserver.schema.durations import parse_duration
 
@@ -46,6 +47,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def _is_datetime(text: str) -> bool:
     day, separator, rest = text.lower().partition("t")
     if not separator or not _is_date(day):

@@ -13,6 +13,8 @@ from aimctrl.sandbox.apiserver.schema.node import Json, ListType, Node, Object, 
 
 def duplicates(node: Node, value: Json, path: str = "") -> Iterator[FieldError]:
     """Every item of a set or map that was there already; of one that is there often, the second is named."""
+    if not node.keyed:
+        return
     if is_object(value):
         for key in sorted(value):
             if (child := node.child(key)) is not None and isinstance(value[key], (dict, list)):

@@ -98,8 +98,9 @@ class Node:
     `properties` are the declared fields, `additional` is the schema of all other keys of a map (None: there is none),
     `items` that of an array's items. `list_keys` are the keys of a map-like list; `atomic_map` says that an object is
     owned as a whole. `merge_key` and `merge_strategy` are strategic merge patch's, of built-in kinds only. `ruled`,
-    `transitional` and `defaulted` say that there are rules, rules about the former value, or defaults here or below, so
-    that nobody need look where there are none.
+    `transitional`, `defaulted` and `keyed` say that there are rules, rules about the former value, defaults, or sets
+    and map-like lists here or below, `embedding` that there are embedded objects below, so that nobody need look where
+    there are none; they are set for custom kinds.
     """
 
     type: str = ""
@@ -121,6 +122,8 @@ class Node:
     ruled: bool = False
     transitional: bool = False
     defaulted: bool = False
+    keyed: bool = False
+    embedding: bool = False
 
     def child(self, key: str) -> "Node | None":
         """The schema of that key of an object: its own, else that of all others; None where it is unknown."""

@@ -57,13 +57,12 @@ def _plain(kind: str, named: str) -> Node:
 
 
 def _below(node: Node, fields: Fields) -> None:
-    """Marks the parent of a node that holds rules or defaults."""
-    if node.ruled:
-        fields["ruled"] = True
-    if node.transitional:
-        fields["transitional"] = True
-    if node.defaulted:
-        fields["defaulted"] = True
+    """Marks the parent of a node that holds what not every node does."""
+    for mark in ("ruled", "transitional", "defaulted", "keyed", "embedding"):
+        if getattr(node, mark):
+            fields[mark] = True
+    if node.embedded:
+        fields["embedding"] = True
 
 
 def _properties(value: Mapping[str, Schema], fields: Fields, _: Fields) -> None:
@@ -109,6 +108,8 @@ def _default(value: Json, fields: Fields, _: Fields) -> None:
 def _list_type(value: str, fields: Fields, _: Fields) -> None:
     if value in _LIST_TYPES:
         fields["list_type"] = ListType(value)
+        if value != ListType.ATOMIC:
+            fields["keyed"] = True
 
 
 def _list_keys(value: list[str], fields: Fields, _: Fields) -> None:

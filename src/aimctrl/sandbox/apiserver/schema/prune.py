@@ -20,20 +20,24 @@ def prune(node: Node, value: Json) -> list[str]:
 
 def drop_nulls(node: Node | None, value: Json) -> None:
     """Drops the nulls of an object's fields that are neither nullable nor have a default, in place."""
+    if node is None:
+        return
     if is_object(value):
         for key, part in list(value.items()):
             if part is None or isinstance(part, (dict, list)):
-                _drop_null(node.child(key) if node else None, value, key)
+                _drop_null(node.properties.get(key, node.additional), value, key)
     elif is_array(value):
         for part in value:
             if isinstance(part, (dict, list)):
-                drop_nulls(node.items if node else None, part)
+                drop_nulls(node.items, part)
 
 
 def _drop_null(node: Node | None, value: Object, key: str) -> None:
+    if node is None:
+        return
     if value[key] is not None:
         drop_nulls(node, value[key])
-    elif node is not None and not node.nullable and node.default is NOTHING:
+    elif not node.nullable and node.default is NOTHING:
         del value[key]
 
 
@@ -54,7 +58,7 @@ def _prune_object(node: Node, value: Object, path: str, unknown: list[str], *, k
     for key in list(value):
         if node.embedded and key in TYPE_AND_META:
             continue
-        child = node.child(key)
+        child = node.properties.get(key, node.additional)
         if child is not None:
             if isinstance(value[key], (dict, list)):
                 _prune(child, value[key], prefix + key, unknown)

@@ -5,7 +5,8 @@ Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/cust
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from aimctrl.sandbox.apiserver.errors import OMITTED, Cause, FieldError
 from aimctrl.sandbox.apiserver.schema.cel import CompiledRule, EvaluationError, compile_rule
@@ -22,8 +23,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A value, what it was, and the nearest value around it whose former state is known, with that state."""
 
     path: str

@@ -28,6 +28,8 @@ def shape(node: Node, value: Json, old: Json = NOTHING) -> Errors:
 
 def _check(node: Node, value: Json, old: Json, path: str, errors: Errors) -> None:
     """Adds what is wrong with a value and all below it."""
+    if value is old:
+        return
     before = len(errors)
     kind = TYPES[type(value)]
     if kind != node.type:
@@ -45,7 +47,7 @@ def _check(node: Node, value: Json, old: Json, path: str, errors: Errors) -> Non
 def _check_bounds(node: Node, value: Json, old: Json, path: str, errors: Errors) -> None:
     """Adds what is wrong with a value whose schema has bounds, and all below it."""
     bounds, kind = node.bounds, TYPES[type(value)]
-    if kind != "null":
+    if kind != "null" and (bounds.any_of or bounds.one_of or bounds.all_of or bounds.not_ is not None):
         _check_alternatives(bounds, value, old, path, errors)
     if look := SCALARS.get(kind):
         look(node, value, path, errors)
@@ -72,7 +74,7 @@ def _check_fields(node: Node, value: Object, old: Json, path: str, errors: Error
     prefix = f"{path}." if path else ""
     before: Mapping[str, Any] = old if is_object(old) else {}
     for key in sorted(value):
-        child = node.child(key)
+        child = node.properties.get(key, node.additional)
         if child is not None:
             _check(child, value[key], before.get(key, NOTHING), prefix + key, errors)
 

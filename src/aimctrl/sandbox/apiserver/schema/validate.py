@@ -29,6 +29,12 @@ def validate(
     object is checked, and messages are relative to it: that is how the server takes an update of a subresource.
     `earlier` are errors that were found before, which may keep the rules from being run; they are not returned.
     """
+    errors = validate_shape(node, new, old, path=path)
+    return [*errors, *validate_rules(node, new, old, (*earlier, *errors))]
+
+
+def validate_shape(node: Node, new: Json, old: Json = NOTHING, *, path: str = "") -> list[FieldError]:
+    """The first half of `validate`: what is wrong by shape and list types."""
     part: Node | None = node.child(path) if path else node
     errors: list[FieldError] = []
     if part is not None and (value := _part(new, path)) is not NOTHING:
@@ -36,12 +42,16 @@ def validate(
     errors += check_embedded(node, new)
     if repeated := list(duplicates(node, new)):
         errors += repeated if old is NOTHING or not any(duplicates(node, old)) else ()
-    if node.ruled:
-        if any(error.cause in _BLOCKING for error in (*earlier, *errors)):
-            errors.append(FieldError(Cause.INVALID, NO_PATH, _SKIPPED))
-        else:
-            errors += placed(check_rules(node, new, old), "")
     return errors
+
+
+def validate_rules(node: Node, new: Json, old: Json, earlier: Sequence[FieldError]) -> list[FieldError]:
+    """The second half of `validate`: what the rules say, where `earlier` errors do not keep them from being run."""
+    if not node.ruled:
+        return []
+    if any(error.cause in _BLOCKING for error in earlier):
+        return [FieldError(Cause.INVALID, NO_PATH, _SKIPPED)]
+    return placed(check_rules(node, new, old), "")
 
 
 def _part(value: Json, path: str) -> Json:

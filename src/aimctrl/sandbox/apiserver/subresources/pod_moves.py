@@ -4,10 +4,11 @@ Source: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from aimctrl.sandbox.apiserver.cluster import Answer, Cluster
 from aimctrl.sandbox.apiserver.deleting import delete_stored, read_options
@@ -22,6 +23,8 @@ from aimctrl.sandbox.apiserver.errors import (
     not_found,
 )
 from aimctrl.sandbox.apiserver.negotiation import decoded
+from aimctrl.sandbox.apiserver.policies.admission import admit
+from aimctrl.sandbox.apiserver.policies.attempt import Attempt
 from aimctrl.sandbox.apiserver.request import Call
 from aimctrl.sandbox.apiserver.schema.node import Object
 from aimctrl.sandbox.apiserver.selectors import selected
@@ -52,6 +55,7 @@ class PodMoves:
         errors = [str(error) for error in _target_errors(target)]
         if errors:
             raise StatusError(500, "", errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]")
+        admit(self.cluster, Attempt(call, "CREATE", body, None))
         pod = self._pod(call, name)
         self._check_unbound(pod)
         if not call.dry_run:
@@ -68,6 +72,7 @@ class PodMoves:
         body = _body(call)
         if body["metadata"].get("name", "") != call.name:
             raise bad_request("name in URL does not match name in Eviction object")
+        admit(self.cluster, Attempt(call, "CREATE", body, None))
         pod = self._pod(call, call.name)
         options = read_options(replace(call, body=b"", query=_delete_query(call, body)))
         budget = None if _needs_no_budget(pod.object) else self._budget(pod.object)

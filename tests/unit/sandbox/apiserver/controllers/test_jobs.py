@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from aimctrl.sandbox.apiserver.controllers.job_indexes import completed, text_of
 from support.scene import Scene, scene, settle
 
 pytestmark = pytest.mark.looptime
@@ -284,3 +285,43 @@ async def test_a_pod_that_is_refused_is_said_once_and_tried_again():
         at.create("serviceaccounts", "late")
         await settle(2)
         assert counts(at) == (1, 0, 0)
+
+
+def index_of(pod: Json) -> str:
+    return pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"]
+
+
+async def test_each_index_of_an_indexed_job_has_a_pod_until_it_has_succeeded():
+    async with scene() as at:
+        start(at, completionMode="Indexed", completions=4, parallelism=2)
+        await settle()
+        first, second = sorted(active(at), key=index_of)
+        meta, spec = second["metadata"], second["spec"]
+        assert (index_of(first), index_of(second)) == ("0", "1")
+        assert (meta["generateName"], spec["hostname"]) == ("work-1-", "work-1")
+        assert meta["labels"]["batch.kubernetes.io/job-completion-index"] == "1"
+        field = "metadata.labels['batch.kubernetes.io/job-completion-index']"
+        (variable,) = spec["containers"][0]["env"]
+        assert variable == {
+            "name": "JOB_COMPLETION_INDEX",
+            "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": field}},
+        }
+        await end(at, "Succeeded", second)
+        assert sorted(map(index_of, active(at))) == ["0", "2"]
+        assert (counts(at), job(at)["status"]["completedIndexes"]) == ((2, 1, 0), "1")
+        await end(at, "Failed", first)
+        await settle(11)
+        assert sorted(map(index_of, active(at))) == ["0", "2"], "the one that failed is replaced"
+        for _ in range(3):
+            await end(at, "Succeeded")
+        assert (counts(at), job(at)["status"]["completedIndexes"]) == ((0, 4, 1), "0-3")
+        assert conditions(at)["Complete"] == ("True", "CompletionsReached")
+
+
+@pytest.mark.parametrize(
+    ("indexes", "text"),
+    [((), ""), ((3,), "3"), ((1, 0), "0,1"), ((2, 1, 0), "0-2"), ((0, 2, 3, 5, 6, 7), "0,2,3,5-7")],
+)
+def test_indexes_are_said_as_ranges(indexes: tuple[int, ...], text: str):
+    assert text_of(indexes) == text
+    assert completed({"status": {"completedIndexes": text}}) == frozenset(indexes)

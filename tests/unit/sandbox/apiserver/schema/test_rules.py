@@ -6,7 +6,7 @@ import pytest
 
 from aimctrl.sandbox.apiserver.errors import Cause
 from aimctrl.sandbox.apiserver.schema.node import NOTHING, Node
-from aimctrl.sandbox.apiserver.schema.parse import parse_part
+from aimctrl.sandbox.apiserver.schema.parse import parse, parse_part
 from aimctrl.sandbox.apiserver.schema.rules import check_rules
 
 SMALL = {"rule": "self < 5", "message": "too large"}
@@ -84,3 +84,18 @@ def test_a_rule_that_does_not_compile_refuses_every_value():
     assert error.detail.startswith(
         "rule compile error: compilation failed: ERROR: <input>:1:1: undeclared reference to 'nope'"
     )
+
+
+def test_a_rule_answers_the_same_to_equal_values_only():
+    anything = {"x-kubernetes-preserve-unknown-fields": True}
+    node = fields(a={**anything, "x-kubernetes-validations": [{"rule": "type(self) == bool", "message": "no"}]})
+    values = [True, 1, True, 1.0, "true", True]
+    assert [said(node, {"a": value}) == [] for value in values] == [value is True for value in values]
+
+
+def test_rules_see_no_more_of_the_metadata_than_names():
+    node = parse(
+        {"type": "object", "x-kubernetes-validations": [{"rule": "size(self.metadata) == 2", "message": "no"}]}
+    )
+    names = {"name": "a", "generateName": "b"}
+    assert said(node, {"metadata": {**names, "labels": {"c": "d"}, "uid": "e"}}) == []

@@ -1,0 +1,1 @@
+"""ValidatingAdmissionPolicies: rules about requests, in CEL, that whoever runs a cluster makes."""

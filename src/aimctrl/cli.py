@@ -184,6 +184,9 @@ def _sandbox(options: argparse.Namespace) -> int:
     began = time.monotonic()
     gc.disable()  # while it starts next to nothing becomes garbage, and looking for it takes time
     try:
+        from aimctrl.commands.lean import import_aiohttp
+
+        import_aiohttp()
         from aimctrl.commands.sandbox import Sandbox, sandbox
 
         return sandbox(
@@ -207,12 +210,22 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    settings = load(_given(options))
+    gc.disable()  # until all is imported: next to nothing becomes garbage
+    try:
+        return _run_with(settings)
+    finally:
+        gc.enable()
+
+
+def _run_with(settings: Settings) -> int:
     import uvloop
 
+    from aimctrl.commands.lean import import_aiohttp
     from aimctrl.runtime.logs import configure_logging
 
-    settings = load(_given(options))
     configure_logging(settings.log_format, settings.log_level)
+    import_aiohttp()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_operate(settings))
@@ -258,6 +271,7 @@ async def _work(settings: Settings) -> None:
     from aimctrl.runtime.manager import Manager, ManagerOptions
     from aimctrl.runtime.metrics import Metrics
 
+    gc.enable()
     connection = await connect(settings.kubeconfig or None, settings.context or None)
     metrics = Metrics()
     async with AsyncExitStack() as stack:

@@ -74,7 +74,7 @@ class AIMTemplateCache(Resource):
 
     spec: TemplateCacheSpec
     """The template whose artifacts are cached, and how they are downloaded."""
-    status: TemplateCacheStatus = TemplateCacheStatus()
+    status: TemplateCacheStatus = Field(default_factory=TemplateCacheStatus)
     """The observed state."""
 
 
@@ -132,5 +132,5 @@ class AIMModelCache(Resource):
 
     spec: ModelCacheSpec
     """The artifact, the volume it is kept on, and how it is downloaded."""
-    status: ModelCacheStatus = ModelCacheStatus()
+    status: ModelCacheStatus = Field(default_factory=ModelCacheStatus)
     """The observed state."""

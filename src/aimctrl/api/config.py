@@ -116,9 +116,9 @@ class RuntimeConfigStatus(Status):
 class AIMRuntimeConfig(Resource):
     """AIMRuntimeConfig holds credentials, storage and routing defaults for one namespace."""
 
-    spec: RuntimeConfigSpec = RuntimeConfigSpec()
+    spec: RuntimeConfigSpec = Field(default_factory=RuntimeConfigSpec)
     """What objects in this namespace take as their defaults."""
-    status: RuntimeConfigStatus = RuntimeConfigStatus()
+    status: RuntimeConfigStatus = Field(default_factory=RuntimeConfigStatus)
     """The observed state."""
 
 

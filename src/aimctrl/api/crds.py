@@ -69,8 +69,9 @@ class Definition:
 
 def object_schema(kind: Kind[Any]) -> Schema:
     """The structural schema of a whole object: spec with its defaults, status without any."""
-    schema = structural(kind.model, defaults=True)
-    status = structural(kind.model, defaults=False)["properties"]["status"]
+    models = tuple(one.model for one in kinds.ALL)
+    schema = structural(kind.model, defaults=True, among=models)
+    status = structural(kind.model, defaults=False, among=models)["properties"]["status"]
     properties = {
         "apiVersion": {"type": "string", "description": "The version of the API that this object is written in."},
         "kind": {"type": "string", "description": "The kind of this object."},

@@ -29,7 +29,7 @@ class ModelSpec(Model):
     """The template of services that name none, where it exists."""
     runtime_config_name: Annotated[str | None, hints.OBJECT_NAME] = None
     """The runtime config with registry credentials and defaults; the one named default where unset."""
-    discovery: ModelDiscovery = ModelDiscovery()
+    discovery: ModelDiscovery = Field(default_factory=ModelDiscovery)
     """Whether the image is inspected, and what is made of it."""
     image_pull_secrets: PullSecrets = ()
     """Secrets for pulling the image; for cluster-scoped objects they are in the operator's namespace."""
@@ -84,7 +84,7 @@ class ModelMetadata(Model):
 class ImageMetadata(Model):
     """What the labels of the image say."""
 
-    model: ModelMetadata = ModelMetadata()
+    model: ModelMetadata = Field(default_factory=ModelMetadata)
     """What the image's own labels say about the model."""
     oci: dict[str, str] = Field(default_factory=dict[str, str])
     """The labels below org.opencontainers.image, by the rest of their names, such as title or version."""
@@ -119,7 +119,7 @@ class AIMModel(Resource):
 
     spec: ModelSpec
     """Which container image serves the model, and the defaults of its templates and services."""
-    status: ModelStatus = ModelStatus()
+    status: ModelStatus = Field(default_factory=ModelStatus)
     """The observed state."""
 
 

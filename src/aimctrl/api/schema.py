@@ -10,7 +10,10 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic_core.core_schema import ModelSchema
+
+from aimctrl.api.docs import described
 
 Schema = dict[str, Any]
 
@@ -35,21 +38,33 @@ class _Generate(GenerateJsonSchema):
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - pydantic's own declaration
 
+    def model_schema(self, schema: ModelSchema) -> Schema:
+        """Pydantic's, with what the source says of each field."""
+        found = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        for name, text in described(model).items():
+            alias = model.model_fields[name].validation_alias if name in model.model_fields else None
+            if alias in found["properties"]:
+                found["properties"][alias] = found["properties"][alias] | {"description": text}
+        return found
 
-def structural(model: type[BaseModel], *, defaults: bool) -> Schema:
+
+def structural(model: type[BaseModel], *, defaults: bool, among: tuple[type[BaseModel], ...] = ()) -> Schema:
     """The structural schema of a model, `$ref` resolved and null left out; equal models give equal schemas.
 
     `defaults` keeps those defaults that are one scalar; in a status, a default would claim what nobody observed.
+    `among` are all models that are to be asked for, this one too: they have much in common, and so cost less.
     Raises SchemaError where the model cannot be said structurally.
     """
-    source = _source(model)
-    return _Conversion(source.get("$defs", {}), defaults).convert(source, model.__name__)
+    sources, definitions = _sources(among or (model,))
+    return _Conversion(definitions, defaults).convert(sources[model], model.__name__)
 
 
 @cache
-def _source(model: type[BaseModel]) -> Schema:
-    """Pydantic's schema, not to be changed: several kinds share a model, and making it takes long."""
-    return model.model_json_schema(by_alias=True, schema_generator=_Generate)
+def _sources(models: tuple[type[BaseModel], ...]) -> tuple[Mapping[type[Any], Schema], Mapping[str, Schema]]:
+    """Pydantic's schemas, not to be changed, and the definitions that they refer to."""
+    found, shared = models_json_schema([(m, "validation") for m in models], by_alias=True, schema_generator=_Generate)
+    return {model: schema for (model, _), schema in found.items()}, shared.get("$defs", {})
 
 
 @dataclass(frozen=True, slots=True)

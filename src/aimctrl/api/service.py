@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Annotated
 
+from pydantic import Field
+
 from aimctrl.api import hints
 from aimctrl.api.common import (
     EnvVars,
@@ -184,5 +186,5 @@ class AIMService(Resource):
 
     spec: ServiceSpec
     """The model to serve, and how."""
-    status: ServiceStatus = ServiceStatus()
+    status: ServiceStatus = Field(default_factory=ServiceStatus)
     """The observed state."""

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from aimctrl.api import hints
 from aimctrl.api.common import (
     Attempts,
@@ -114,7 +116,7 @@ class AIMServiceTemplate(Resource):
 
     spec: TemplateSpec
     """How the model is run."""
-    status: TemplateStatus = TemplateStatus()
+    status: TemplateStatus = Field(default_factory=TemplateStatus)
     """The observed state."""
 
 

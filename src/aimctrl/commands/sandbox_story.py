@@ -13,6 +13,7 @@ import msgspec
 from aimctrl.aim.overview import ordered, row
 from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_CLUSTER_SERVICE_TEMPLATE, AIM_SERVICE, ALL
 from aimctrl.commands.session import look, say
+from aimctrl.kube import yaml_text
 from aimctrl.kube.conditions import Condition, find
 from aimctrl.kube.core import EVENTS, NAMESPACES, NODES
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
@@ -133,10 +134,8 @@ class Story:
 
     async def _apply(self, chapter: Chapter) -> None:
         """As `kubectl apply --server-side` does."""
-        import yaml
-
         say(f"\n{chapter.title}\n")
-        for manifest in yaml.safe_load_all(catalogue(chapter.file)):
+        for manifest in yaml_text.load_all(catalogue(chapter.file)):
             kind: Kind[Any] = _KINDS[manifest["apiVersion"], manifest["kind"]]
             meta = await self.client.apply(kind, manifest, field_manager=USER)
             self.tell("applied", f"{kind.name} {Key(meta.namespace, meta.name)}")

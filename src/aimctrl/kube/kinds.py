@@ -35,7 +35,7 @@ class Model(BaseModel):
         frozen=True,
         populate_by_name=True,
         extra="ignore",
-        use_attribute_docstrings=True,
+        defer_build=True,  # most programs meet only some kinds
         alias_generator=AliasGenerator(validation_alias=to_camel, serialization_alias=to_camel),
     )
 
@@ -91,17 +91,21 @@ class Kind(Generic[T_co]):
     def decode(self, raw: bytes) -> T_co:
         """The typed value of one object's JSON.
 
-        Raises UndecodableObjectError, naming the kind and the field.
+        Raises UndecodableObjectError, naming the kind and the fields, as many as 1,000 characters hold.
         """
         try:
             value: T_co = _decoder(self.model)(raw)
-        except (ValueError, msgspec.DecodeError) as error:
-            raise UndecodableObjectError(f"{self.name}: {error}") from error
+        except (ValueError, msgspec.DecodeError, RecursionError) as error:
+            text = str(error)  # of ten thousand faulty list items, one line each
+            told = text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
+            raise UndecodableObjectError(f"{self.name}: {told}") from error
         return value
 
     def __str__(self) -> str:
         return self.resource
 
+
+_TOLD = 1000
 
 _decoders: dict[type[Any], Callable[[bytes], Any]] = {}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from controlplane.processes import ControlPlaneError
 
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-CRD_TIMEOUT = 30.0
+CRD_TIMEOUT = 120.0
 
 
 class Api:
     """A blocking client of one API server, whose certificate it verifies."""
 
-    def __init__(self, port: int, ca: Path, token: str, timeout: float = 30.0) -> None:
+    def __init__(self, port: int, ca: Path, token: str, timeout: float = 120.0) -> None:
         self._port = port
         self._timeout = timeout
         self._context = ssl.create_default_context(cafile=str(ca))

@@ -82,6 +82,10 @@ class FakeApi:
         """The paths of the watches that are open."""
         return sorted(path for path, _ in self._open)
 
+    def objects(self, resource: str) -> dict[tuple[str, str], dict]:
+        """What there is, by namespace and name."""
+        return self._objects.get(resource, {})
+
     async def list_page(self, kind, namespace="", *, selector="", token="", accept=""):
         """A page; the token is the index of its first object."""
         path = kind.path(namespace)
@@ -107,6 +111,8 @@ class FakeApi:
         initial = "sendInitialEvents" in query
         if initial and not self.streams:
             raise failure(422, reason="Invalid", message="sendInitialEvents is forbidden")
+        if not initial and not query["resourceVersion"].isdecimal():
+            raise failure(400, reason="BadRequest", message="Invalid resource version")
         if not initial and int(query["resourceVersion"]) < self.forgotten:
             raise failure(410, reason="Expired")
         queue: asyncio.Queue = asyncio.Queue()

@@ -7,7 +7,7 @@ managers, preconditions. A write reaches the caches at once, or with `lagging` w
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +37,14 @@ class FakeInformer:
         self.keep_managed_fields = False
         self.handlers: list[Callable[[Change], None]] = []
         self.served_handlers: list[Callable[[], None]] = []
+        self.following = True
+        self.nudged = 0
+
+    def follows(self, namespace: str) -> bool:
+        return self.following
+
+    def nudge(self) -> None:
+        self.nudged += 1
 
     def add_index(self, index: Index[Any]) -> None:
         self.store.add_index(index)
@@ -74,6 +82,7 @@ class FakeInformers:
     def __init__(self, namespaces: Iterable[str] = ()) -> None:
         self.namespaces = tuple(namespaces)
         self.held: dict[str, FakeInformer] = {}
+        self.ask: Callable[[Kind[Any], Key], Awaitable[bytes]]
 
     def informer(self, kind: Kind[Any], *, selector: str = "") -> FakeInformer:
         return self.held.setdefault(kind.resource, FakeInformer(kind, selector))
@@ -103,6 +112,7 @@ class FakeCluster:
 
     def __init__(self, informers: FakeInformers) -> None:
         self.informers = informers
+        informers.ask = self.get
         self.objects: dict[tuple[str, Key], Json] = {}
         self.calls: list[str] = []
         self.bodies: list[Any] = []

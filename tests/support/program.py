@@ -74,10 +74,16 @@ class Program:
 @asynccontextmanager
 async def program(*arguments: str, environment: dict[str, str] | None = None) -> AsyncIterator[Program]:
     """`aimctrl` with these arguments; killed at the end if it still runs."""
+    async with command(*PROGRAM, *arguments, environment=environment) as running:
+        yield running
+
+
+@asynccontextmanager
+async def command(*words: str, environment: dict[str, str] | None = None) -> AsyncIterator[Program]:
+    """Any program, with our sources to import; killed at the end if it still runs."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AIM_", "KUBE"))}
     process = await asyncio.create_subprocess_exec(
-        *PROGRAM,
-        *arguments,
+        *words,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -139,20 +145,21 @@ def writers(plane: ControlPlane, *users: str) -> list[str]:
     return [user for user, _ in groupby(event["user"]["username"] for event in writes(plane, *users))]
 
 
-def writes(plane: ControlPlane, *users: str) -> list[Any]:
-    """The audit log's events of what the users wrote, or tried to, in order; without what concerns Leases."""
-    events = [event for file in plane.folder.glob("audit*.log") for event in _writes(file, users)]
+def writes(plane: ControlPlane, *users: str, leases: bool = False) -> list[Any]:
+    """The audit log's events of what the users wrote, or tried to, in order; what concerns Leases alone, or without."""
+    events = [event for file in plane.folder.glob("audit*.log") for event in _writes(file, users, leases=leases)]
     return sorted(events, key=lambda event: str(event["requestReceivedTimestamp"]))
 
 
-def _writes(file: Path, users: Sequence[str]) -> Iterator[Any]:
+def _writes(file: Path, users: Sequence[str], *, leases: bool) -> Iterator[Any]:
     with file.open("rb") as log:
         for line in log:
             if not any(user.encode() in line for user in users):
                 continue
             event = msgspec.json.decode(line)
-            reads = event["verb"] in {"get", "list", "watch"} or event.get("objectRef", {}).get("resource") == "leases"
-            if not reads and event["user"]["username"] in users:
+            about_leases = event.get("objectRef", {}).get("resource") == "leases"
+            reads = event["verb"] in {"get", "list", "watch"}
+            if not reads and about_leases == leases and event["user"]["username"] in users:
                 yield event
 
 

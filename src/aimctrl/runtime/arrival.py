@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from aimctrl.kube.kinds import Key
+from aimctrl.runtime.nesting import flattened
 from aimctrl.runtime.store import Entry
 
 _FIELD = b'"managedFields":'
@@ -41,12 +42,16 @@ class Arrival(NamedTuple):
 
 
 def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False) -> Arrival:
-    """Read one object's JSON.
+    """Read one object's JSON; of one that is nested too deep the metadata, and that the rest cannot be read.
 
     Raises msgspec.DecodeError where it is no Kubernetes object, ValueError where its version is no integer.
     """
     text = bytes(raw)
-    meta = _decode(text).metadata
+    try:
+        meta = _decode(text).metadata
+    except RecursionError:
+        text = flattened(text)
+        meta = _decode(text).metadata
     managed = bytes(meta.managed_fields)
     if managed and not keep_managed_fields:
         text = without_managed_fields(text, managed)

@@ -1,13 +1,13 @@
 """One reconcile of one key: its time limit, its log context, and what follows from how it ended."""
 
 import asyncio
-import uuid
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from aimctrl.kube.kinds import Kind, UndecodableObjectError
 from aimctrl.runtime.barrier import Barrier
@@ -71,25 +71,29 @@ class Attempts:
         loop = asyncio.get_running_loop()
         began = loop.time()
         outcome: Outcome = "error"
-        self.metrics.started()
-        with self._log_context(request), collect() as writes:
-            try:
-                outcome = await self._outcome(request)
-            finally:
-                self.metrics.finished(outcome, loop.time() - began)
-                self.barrier.hold(item.key, writes)
-
-    def _log_context(self, request: Request) -> Any:
-        return bound_contextvars(
+        bound = bind_contextvars(
             controller=self.controller,
             namespace=request.namespace,
             name=request.name,
-            reconcileID=str(uuid.uuid4()),
+            reconcileID=f"{random.getrandbits(128):032x}",
             reasons=request.reasons,
         )
-
-    async def _outcome(self, request: Request) -> Outcome:
+        self.metrics.started()
         try:
+            with collect() as writes:
+                try:
+                    outcome = await self._outcome(request, item.priority)
+                finally:
+                    self.metrics.finished(outcome, loop.time() - began)
+                    self.barrier.hold(item.key, writes)
+        finally:
+            reset_contextvars(**bound)
+
+    async def _outcome(self, request: Request, priority: Priority) -> Outcome:
+        try:
+            if not await self.barrier.is_sure(request.key):
+                self.queue.add(request.key, priority=priority, reason="own writes found")
+                return "requeue"
             result = await self._within_time(request)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()

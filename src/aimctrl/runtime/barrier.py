@@ -2,23 +2,32 @@
 
 Without it a reconcile that follows on its own child's event could miss another child it has just made, and make it
 again. Nobody holds a worker meanwhile: the key is parked in its queue.
+
+Where the answer to a write was lost, the API server is asked what became of it before the key is reconciled again.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.caches import that_see
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.errors import MendableError, NotFoundError, UnauthorizedError
+from aimctrl.runtime.index import decode_meta
+from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.lister import Available
 from aimctrl.runtime.workqueue import WorkQueue
 from aimctrl.runtime.writes import Write
 
 log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
-"""Seconds a key waits at most; a watch that is that far behind is not waited for."""
+"""Seconds a key waits; an open watch that is that far behind is not waited for."""
+
+DEAF_PATIENCE = 120.0
+"""The same while the watch is not open: nothing can be seen then, and acting on what is old does harm."""
 
 
 class Barrier:
@@ -28,50 +37,116 @@ class Barrier:
         self._queue = queue
         self._informers = informers
         self._stale = stale
+        self._doubts: dict[Key, tuple[Write, ...]] = {}
 
-    def hold(self, key: Key, writes: Iterable[Write]) -> None:
-        """Park the key until the writes have been seen, or `PATIENCE` has passed; not at all where they have been.
+    def hold(self, key: Key, writes: Sequence[Write]) -> None:
+        """Park the key until the writes have been seen, or patience has run out; not at all where they have been.
 
-        Writes of kinds that no available informer watches are not waited for.
+        A watch that is not open is asked to try again, since the API server answers. Writes of kinds that no available
+        informer watches are not waited for. Doubtful ones are kept for `is_sure`.
         """
-        waiting = [(write, informer.store) for write in writes for informer in that_see(self._informers, write)]
+        if not writes:
+            return
+        self._doubt(key, writes)
+        certain = (write for write in writes if not write.doubtful)
+        waiting = [(write, informer) for write in certain for informer in that_see(self._informers, write)]
         if not waiting:
             return
         self._queue.park(key)
         wait = _Wait(len(waiting), lambda: self._queue.unpark(key))
-        wait.expire_after(PATIENCE, lambda: self._expired(key))
-        for write, store in waiting:
+        self._be_patient(key, wait, {(informer, write.key.namespace) for write, informer in waiting})
+        for write, informer in waiting:
             if write.deleted:
-                store.when_gone(write.key, write.uid, wait.seen)
+                informer.store.when_gone(write.key, write.uid, wait.seen)
             else:
-                store.when_at_least(write.key, write.version, wait.seen)
+                informer.store.when_at_least(write.key, write.version, wait.seen)
 
-    def _expired(self, key: Key) -> None:
-        log.warning("own writes not seen in time", key=str(key), seconds=PATIENCE)
+    async def is_sure(self, key: Key) -> bool:
+        """Whether no doubt is left about what the key's last reconcile wrote, so that it may be reconciled.
+
+        Where a doubtful write is found to have been carried out, the key is parked until the caches show it.
+        Raises TransientError where the API server does not say, UnauthorizedError; the doubt stays.
+        """
+        doubts = self._doubts.get(key)
+        if not doubts:
+            return True
+        found = [found for doubt in doubts if (found := await self._look(doubt)) is not None]
+        del self._doubts[key]
+        self.hold(key, found)
+        return not found
+
+    def _doubt(self, key: Key, writes: Sequence[Write]) -> None:
+        doubts = [write for write in writes if write.doubtful]
+        if doubts:
+            held = self._doubts.get(key, ())
+            self._doubts[key] = tuple({(doubt.kind, doubt.key): doubt for doubt in (*held, *doubts)}.values())
+
+    async def _look(self, doubt: Write) -> Write | None:
+        """What the API server has where the doubtful write was to be; None where that is of no use."""
+        if not self._informers.all_of(doubt.kind):
+            return None
+        try:
+            meta = decode_meta(await self._informers.ask(doubt.kind, doubt.key))
+        except NotFoundError:
+            return Write(doubt.kind, doubt.key, 0, deleted=True)
+        except UnauthorizedError:
+            raise  # our credentials may be better next time
+        except MendableError:
+            return None  # we may not read it
+        return Write(doubt.kind, doubt.key, int(meta.resource_version), uid=meta.uid, labels=meta.labels)
+
+    def _be_patient(self, key: Key, wait: "_Wait", watches: set[tuple[Informer[Any], str]]) -> None:
+        """Look at the wait now and then, until it is over or has lasted long enough."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def urge() -> bool:
+            """Whether a watch is closed."""
+            deaf = [informer for informer, namespace in watches if _is_deaf(informer, namespace)]
+            for informer in deaf:
+                informer.nudge()
+            return bool(deaf)
+
+        def look(was_deaf: bool) -> None:  # noqa: FBT001 - a callback's
+            deaf = urge()
+            seconds = loop.time() - began
+            if (deaf or was_deaf) and seconds < DEAF_PATIENCE:  # one just opened has its time to catch up
+                wait.timer = loop.call_later(PATIENCE, look, deaf)
+            else:
+                wait.give_up()
+                self._expired(key, seconds)
+
+        wait.timer = loop.call_later(PATIENCE, look, urge())
+
+    def _expired(self, key: Key, seconds: float) -> None:
+        log.warning("own writes not seen in time", key=str(key), seconds=round(seconds, 1))
         self._stale()
         self._queue.unpark(key)
+
+
+def _is_deaf(informer: Informer[Any], namespace: str) -> bool:
+    """Whether nothing can arrive now that may arrive later."""
+    return isinstance(informer.availability, Available) and not informer.follows(namespace)
 
 
 class _Wait:
     """So many writes still to be seen."""
 
-    __slots__ = ("_left", "_over", "_timer")
+    __slots__ = ("_left", "_over", "timer")
 
     def __init__(self, left: int, over: Callable[[], None]) -> None:
         self._left = left
         self._over = over
-        self._timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
-    def expire_after(self, seconds: float, expired: Callable[[], None]) -> None:
-        def expire() -> None:
-            self._left = -1  # what is seen later no longer counts
-            expired()
-
-        self._timer = asyncio.get_running_loop().call_later(seconds, expire)
+    def give_up(self) -> None:
+        """What is seen later no longer counts."""
+        self._left = -1
 
     def seen(self) -> None:
+        """One less."""
         self._left -= 1
         if self._left == 0:
-            if self._timer is not None:
-                self._timer.cancel()
+            if self.timer is not None:
+                self.timer.cancel()
             self._over()

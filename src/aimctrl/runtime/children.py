@@ -34,17 +34,20 @@ def check_ours(child: Child, live: Meta) -> None:
     A child pinned by uid was looked at by whoever made the plan; otherwise an owner reference has to match. What a
     namesake of the owner left behind is about to be collected, so that is waited for.
     """
-    told = f"{child.kind.name} {child.key}"
     if child.uid and child.uid != live.uid:
-        raise TransientError(f"{told} is not the one that was looked at")
+        raise TransientError(f"{_told(child)} is not the one that was looked at")
     wanted = child.manifest["metadata"].get("ownerReferences", ())
     if wanted and not child.uid and not any(live.owned_by(ref["uid"]) for ref in wanted):
         names = {(ref["kind"], ref["name"]) for ref in wanted}
         if any((ref.kind, ref.name) in names for ref in live.owner_references):
-            raise TransientError(f"{told} belongs to a former owner of the same name and is not collected yet")
-        raise NameConflictError(f"{told} exists and belongs to somebody else")
+            raise TransientError(f"{_told(child)} belongs to a former owner of the same name and is not collected yet")
+        raise NameConflictError(f"{_told(child)} exists and belongs to somebody else")
     if live.deletion_timestamp is not None:
-        raise TransientError(f"{told} is being deleted")
+        raise TransientError(f"{_told(child)} is being deleted")
+
+
+def _told(child: Child) -> str:
+    return f"{child.kind.name} {child.key}"
 
 
 def would_keep(raw: bytes, manifest: diff.Json, manager: str) -> bool:
@@ -72,14 +75,14 @@ def _reason(error: MendableError) -> str:
             return "NameConflict"
         case ForbiddenError() if is_terminating(error):
             return "NamespaceTerminating"
+        case _ if "custom resource definition is terminating" in str(error):
+            return "KindMissing"
         case ForbiddenError():
             return "Forbidden"
         case NotFoundError():
             return "NamespaceMissing" if error.answer.details.get("kind") == "namespaces" else "KindMissing"
-        case InvalidError():
-            return "Invalid"
         case _:
-            return "Refused"
+            return "Invalid" if isinstance(error, InvalidError) else "Refused"
 
 
 def is_terminating(error: Exception) -> bool:

@@ -3,8 +3,10 @@
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -15,7 +17,8 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta
 from aimctrl.runtime.answers import JSON, SLIM, Call, gibberish
 from aimctrl.runtime.connection import Connection
-from aimctrl.runtime.errors import NotFoundError
+from aimctrl.runtime.errors import ConnectionFailedError, NotFoundError, ServerError
+from aimctrl.runtime.nesting import member, parts
 from aimctrl.runtime.transport import NoRequestMetrics, RequestMetrics, Transport
 from aimctrl.runtime.writes import Write, record
 
@@ -30,6 +33,9 @@ _JSON_PATCH = "application/json-patch+json"
 
 PAGE_SIZE = 500
 """Objects in a page of a list: what client-go asks for."""
+
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX_LENGTH, _GENERATED_LENGTH = 5, 63
 
 
 class _ListMeta(msgspec.Struct, rename={"token": "continue", "version": "resourceVersion"}):
@@ -71,7 +77,9 @@ _decode_slim = msgspec.json.Decoder(_Slim).decode
 
 
 class Client:
-    """One API server; an async context manager. Every successful write is recorded for `writes.collect`.
+    """One API server; an async context manager.
+
+    Every write that succeeded, or may have though its answer was lost, is recorded for `writes.collect`.
 
     `fence`, where set, is asked before every write (each attempt of it); while it says False, NotLeaderError is raised
     and nothing sent. Cancelling a write leaves open whether it was carried out.
@@ -113,11 +121,15 @@ class Client:
         return await self._transport.send(Call("GET", kind.path(key.namespace, key.name)))
 
     async def create(self, kind: Kind[Any], manifest: Json, *, field_manager: str = "") -> Meta:
-        """POST an object; AlreadyExistsError where there is one of that name."""
+        """POST an object; AlreadyExistsError where there is one of that name.
+
+        A `generateName` is completed here and not by the API server: so the object can be found if the answer is lost.
+        """
+        manifest = _named(manifest)
         key = _key(manifest)
         query = {"fieldManager": field_manager or self.field_manager}
         call = Call("POST", kind.path(key.namespace), query, _encode(kind, manifest), JSON, SLIM)
-        return await self._write(kind, call)
+        return await self._write(kind, key, call)
 
     async def apply(self, kind: Kind[Any], manifest: Json, *, field_manager: str = "", force: bool = True) -> Meta:
         """Server-side apply: the fields in the manifest become ours, those we had and left out are removed."""
@@ -126,7 +138,7 @@ class Client:
         if force:
             query["force"] = "true"
         call = Call("PATCH", kind.path(key.namespace, key.name), query, _encode(kind, manifest), _APPLY, SLIM)
-        return await self._write(kind, call)
+        return await self._write(kind, key, call)
 
     async def patch(self, kind: Kind[Any], key: Key, body: Json | Sequence[Json], *, subresource: str = "") -> Meta:
         """A JSON merge patch: nulls remove, lists are replaced; a resourceVersion or uid in it is a precondition.
@@ -136,14 +148,14 @@ class Client:
         query = {"fieldManager": self.field_manager}
         path = kind.path(key.namespace, key.name, subresource)
         sort = _MERGE if isinstance(body, Mapping) else _JSON_PATCH
-        return await self._write(kind, Call("PATCH", path, query, msgspec.json.encode(body), sort, SLIM))
+        return await self._write(kind, key, Call("PATCH", path, query, msgspec.json.encode(body), sort, SLIM))
 
     async def replace(self, kind: Kind[Any], manifest: Json, *, subresource: str = "") -> Meta:
         """PUT a whole object; with a resourceVersion in its metadata, ConflictError where it has moved on."""
         key = _key(manifest)
         query = {"fieldManager": self.field_manager}
         path = kind.path(key.namespace, key.name, subresource)
-        return await self._write(kind, Call("PUT", path, query, _encode(kind, manifest), JSON, SLIM))
+        return await self._write(kind, key, Call("PUT", path, query, _encode(kind, manifest), JSON, SLIM))
 
     async def delete(
         self,
@@ -167,8 +179,10 @@ class Client:
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         path = kind.path(key.namespace, key.name)
+        call = Call("DELETE", path, {}, msgspec.json.encode(options), JSON, SLIM)
         try:
-            answer = await self._ask(_decode_slim, Call("DELETE", path, {}, msgspec.json.encode(options), JSON, SLIM))
+            with _in_doubt(kind, key):
+                answer = await self._ask(_decode_slim, call)
         except NotFoundError:
             record(Write(kind, key, 0, deleted=True, uid=uid))
             return
@@ -200,7 +214,7 @@ class Client:
             query["labelSelector"] = selector
         if token:
             query["continue"] = token
-        return await self._ask(_decode_page, Call("GET", kind.path(namespace), query, accept=accept))
+        return await self._ask(_read_page, Call("GET", kind.path(namespace), query, accept=accept))
 
     @asynccontextmanager
     async def stream(
@@ -230,8 +244,9 @@ class Client:
         data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         return await self._transport.send(Call(method, path, query or {}, data, content_type))
 
-    async def _write(self, kind: Kind[Any], call: Call) -> Meta:
-        meta = (await self._ask(_decode_slim, call)).metadata
+    async def _write(self, kind: Kind[Any], key: Key, call: Call) -> Meta:
+        with _in_doubt(kind, key):
+            meta = (await self._ask(_decode_slim, call)).metadata
         _record(kind, meta)
         return meta
 
@@ -246,9 +261,38 @@ class Client:
         return self.fence is None or self.fence()
 
 
+def _read_page(raw: bytes) -> Page:
+    """A page, though an object in it be nested too deep for the decoder."""
+    try:
+        return _decode_page(raw)
+    except RecursionError:
+        metadata = msgspec.json.decode(member(raw, b"metadata"), type=_ListMeta)
+        return Page(metadata, [msgspec.Raw(part.value) for part in parts(member(raw, b"items"))])
+
+
 def _key(manifest: Json) -> Key:
     meta = manifest["metadata"]
     return Key(meta.get("namespace", ""), meta.get("name", ""))
+
+
+def _named(manifest: Json) -> Json:
+    """The manifest with a name, as the API server would complete a `generateName`."""
+    meta = manifest["metadata"]
+    if meta.get("name") or not meta.get("generateName"):
+        return manifest
+    suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
+    name = meta["generateName"][: _GENERATED_LENGTH - _SUFFIX_LENGTH] + suffix
+    return {**manifest, "metadata": {**meta, "name": name}}
+
+
+@contextmanager
+def _in_doubt(kind: Kind[Any], key: Key) -> Generator[None]:
+    """Record the write inside the block as doubtful where it ends without the API server's word on it."""
+    try:
+        yield
+    except (ConnectionFailedError, ServerError, asyncio.CancelledError):
+        record(Write(kind, key, 0, doubtful=True))
+        raise
 
 
 def _encode(kind: Kind[Any], manifest: Json) -> bytes:

@@ -7,7 +7,7 @@ ones with a long one, terminal ones wait for a change. No error of one object ev
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -153,13 +153,17 @@ class Controller:
         assert self._attempts is not None, "bind comes before run"
         loop = asyncio.get_running_loop()
         began = loop.time()
+        worker = cast("asyncio.Task[None]", asyncio.current_task())
+        name = worker.get_name()
         while (item := await self.queue.get()) is not None:
+            worker.set_name(f"{self.name} {item.key}")  # for the watchdog
             try:
                 await self._attempts.run(item)
             except asyncio.CancelledError:
                 self.queue.add(item.key, priority=item.priority, reason="interrupted")
                 raise
             finally:
+                worker.set_name(name)
                 self.queue.done(item.key)
             if loop.time() - began >= SLICE:
                 await asyncio.sleep(0)

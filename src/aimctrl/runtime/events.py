@@ -6,11 +6,12 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/ev
 """
 
 import asyncio
+import re
 import socket
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from aimctrl.kube.core import EVENTS
 from aimctrl.kube.kinds import Key
+from aimctrl.kube.meta import Meta
 from aimctrl.runtime.children import is_terminating
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import ControllerError, NotFoundError, TransientError
@@ -39,8 +41,13 @@ SERIES_PAUSE = 30.0
 OBJECT_BURST, OBJECT_RATE = 25, 1 / 300
 """New events about one object: that many at once, then one in five minutes."""
 
+AT_ONCE = 8
+"""Events written at a time: where the API server or this process is slow, one by one is a few a second."""
+
 WAITING_LIMIT = 1000
 REMEMBERED = 4096
+
+_dns_labels = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?").findall
 
 Outcome = Literal["sent", "dropped", "failed"]
 _Same = tuple[str, str, str, str]
@@ -86,6 +93,7 @@ class EventRecorder:
     def note(self, target: Target, note: Note) -> None:
         """Record a note about the target; never waits, never raises for what the API server thinks of it."""
         now = asyncio.get_running_loop().time()
+        note = replace(note, message=_cut(note.message))
         same = (target.meta.uid, note.reason, note.type, note.message)
         series = self._series.get(same)
         if series is not None and now - series.heard < SERIES_WINDOW:
@@ -98,7 +106,8 @@ class EventRecorder:
             self._drop(target, note)
             return
         stamp = self._clock()
-        series = self._series[same] = _Series(_name(target.meta.name), target, note, stamp, stamp, now)
+        named = _named(target)
+        series = self._series[same] = _Series(_name(named.meta.name), named, note, stamp, stamp, now)
         self._series.move_to_end(same)
         _trim(self._series, REMEMBERED)
         self._queue(series)
@@ -113,7 +122,12 @@ class EventRecorder:
         self._wake.set()
 
     async def run(self) -> None:
-        """Write what is recorded, until `stop`; cancelling drops what is not written yet."""
+        """Write what is recorded, a few at once, until `stop`; cancelling drops what is not written yet."""
+        async with asyncio.TaskGroup() as writers:
+            for number in range(AT_ONCE):
+                writers.create_task(self._write_all(), name=f"events/{number}")
+
+    async def _write_all(self) -> None:
         while self._waiting or not self._stopped:
             if not self._waiting:
                 self._wake.clear()
@@ -191,7 +205,7 @@ class EventRecorder:
             "action": "Reconcile",
             "reason": note.reason,
             "type": note.type,
-            "note": _cut(note.message),
+            "note": note.message,
             "regarding": regarding | ({"namespace": meta.namespace} if meta.namespace else {}),
         }
         return manifest | ({"series": _counted(series)} if series.count > 1 else {})
@@ -210,10 +224,20 @@ def _cut(text: str) -> str:
     return text if len(raw) <= NOTE_LIMIT else raw[: NOTE_LIMIT - 3].decode(errors="ignore") + "…"
 
 
+def _named(target: Target) -> Target:
+    """The target as far as an event says which one it is: thousands are remembered, and objects may be large."""
+    meta = target.meta
+    return Target(target.kind, Meta(name=meta.name, namespace=meta.namespace, uid=meta.uid))
+
+
 def _name(regarding: str) -> str:
-    """A name of its own for an event about that object, at most 253 characters."""
+    """A name of its own for an event about that object, at most 253 characters.
+
+    Some kinds allow almost any name (`system:node` is a ClusterRole); an event's is always a DNS subdomain.
+    """
     unique = uuid.uuid4().hex[:16]
-    return f"{regarding[: 252 - len(unique)].rstrip('.-')}.{unique}"
+    lowered = ".".join(_dns_labels(regarding.lower()))
+    return f"{lowered[: 252 - len(unique)].rstrip('.-')}.{unique}".lstrip(".")
 
 
 def _trim(kept: OrderedDict[Any, Any], limit: int) -> None:

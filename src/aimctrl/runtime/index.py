@@ -9,6 +9,7 @@ import structlog
 
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.meta import Meta
+from aimctrl.runtime.nesting import flattened
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +28,11 @@ _decode_metadata = msgspec.json.Decoder(_Metadata).decode
 
 
 def decode_meta(raw: bytes) -> Meta:
-    """The `metadata` of an object's JSON."""
-    return _decode_metadata(raw).metadata
+    """The `metadata` of an object's JSON, however deep the rest is nested."""
+    try:
+        return _decode_metadata(raw).metadata
+    except RecursionError:
+        return _decode_metadata(flattened(raw)).metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +117,9 @@ class Indexes:
         return sorted(held) if isinstance(held, dict) else [held]
 
     def _values(self, key: Key, raw: bytes, only: str) -> Iterator[tuple[str, str]]:
-        chosen = [index for index in self._indexes.values() if not only or index.name == only]
-        if not chosen:
+        if not self._indexes:
             return
+        chosen = [index for index in self._indexes.values() if not only or index.name == only]
         meta = decode_meta(raw)
         views: dict[type[msgspec.Struct], Any] = {NoView: NoView()}
         for index in chosen:

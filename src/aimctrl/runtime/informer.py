@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import SystemRandom
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ from aimctrl.runtime.answers import SLIM
 from aimctrl.runtime.arrival import Arrival
 from aimctrl.runtime.index import Index
 from aimctrl.runtime.lister import Availability, Available, Lister, Unavailable
-from aimctrl.runtime.reflector import Reflector, Scope, Source
+from aimctrl.runtime.reflector import IDLE_SECONDS, Reflector, Scope, Source
 from aimctrl.runtime.store import Change, Entry, Store
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ class Informer(Generic[T]):
     `synced` is set while there is a complete list; `settled` once each watch has its first list or has said why it
     cannot (the kind is missing, RBAC forbids, nothing answers). With `keep_managed_fields` objects are kept whole.
     Every `resync_seconds`, stretched by up to a tenth, handlers are told of each object as it is, old and new alike.
+    A watch silent for `idle_seconds` is taken for dead.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Informer(Generic[T]):
         namespaces: Sequence[str] = (),
         selector: str = "",
         resync_seconds: float = RESYNC_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self.kind = kind
         self.selector = selector
@@ -86,7 +88,8 @@ class Informer(Generic[T]):
         self._handlers: list[Handler] = []
         self._served = True
         self._served_handlers: list[Callable[[], None]] = []
-        scopes = [Scope(kind, space, selector) for space in (sorted(set(namespaces)) if split else ("",))]
+        spaces = sorted(set(namespaces)) if split else [""]
+        scopes = [Scope(kind, space, selector, idle_seconds=idle_seconds) for space in spaces]
         self._reflectors = [Reflector(scope, source, self) for scope in scopes]
 
     @property
@@ -101,6 +104,10 @@ class Informer(Generic[T]):
         """Whether an object with those labels is in its selector; it may be where that is no list of `key=value`."""
         pairs = [part.replace("==", "=").partition("=") for part in self.selector.split(",") if part]
         return all(not is_ or key.endswith("!") or labels.get(key) == value for key, is_, value in pairs)
+
+    def follows(self, namespace: str) -> bool:
+        """Whether the watch of that namespace is open now; a cache is as old as its watch where it is not."""
+        return all(r.following for r in self._reflectors if r.scope.namespace in ("", namespace))
 
     def add_index(self, index: Index[Any]) -> None:
         """Keep an index, over what is here already too; adding it again changes nothing.
@@ -249,18 +256,25 @@ class Informer(Generic[T]):
 class Informers:
     """The informers of one client, one per kind and selector, resynced every `resync_seconds`.
 
-    `namespaces` limits those of namespaced kinds.
+    `namespaces` limits those of namespaced kinds. A watch silent for `idle_seconds` is taken for dead.
 
     An informer of a kind that is missing is woken by its CRD.
     """
 
     def __init__(
-        self, client: Source, *, namespaces: Sequence[str] = (), resync_seconds: float = RESYNC_SECONDS
+        self,
+        client: Source,
+        *,
+        namespaces: Sequence[str] = (),
+        resync_seconds: float = RESYNC_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self.namespaces = tuple(sorted(set(namespaces)))
         self._resync_seconds = resync_seconds
+        self._idle_seconds = idle_seconds
         self._client = client
         self._informers: dict[tuple[Kind[Any], str], Informer[Any]] = {}
+        self._by_resource: dict[str, list[Informer[Any]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._crds: Reflector | None = None
 
@@ -274,10 +288,12 @@ class Informers:
                 namespaces=self.namespaces,
                 selector=selector,
                 resync_seconds=self._resync_seconds,
+                idle_seconds=self._idle_seconds,
             )
             held.on_missing = self._follow_crds
             held.on_recovered = self._answered
             self._informers[kind, selector] = held
+            self._by_resource.setdefault(kind.resource, []).append(held)
             if self._tasks is not None:
                 self._tasks.create_task(held.run(), name=f"informer {kind}")
         return held
@@ -288,7 +304,14 @@ class Informers:
 
     def all_of(self, kind: Kind[Any]) -> list[Informer[Any]]:
         """All informers of that group and resource."""
-        return [informer for (held, _), informer in self._informers.items() if held.resource == kind.resource]
+        return list(self._by_resource.get(kind.resource, ()))
+
+    async def ask(self, kind: Kind[Any], key: Key) -> bytes:
+        """An object's JSON as the API server has it now, whatever the caches show.
+
+        Raises ApiError by the answer.
+        """
+        return await self._client.get(kind, key)
 
     async def run(self) -> None:
         """Run all informers, those asked for later too, until cancelled."""
@@ -315,7 +338,7 @@ class Informers:
     def _follow_crds(self) -> None:
         """Watch CustomResourceDefinitions from now on; not needed while no kind is missing."""
         if self._crds is None and self._tasks is not None:
-            scope = replace(Scope(CRDS), list_accept=SLIM_LIST, watch_accept=SLIM)
+            scope = Scope(CRDS, list_accept=SLIM_LIST, watch_accept=SLIM, idle_seconds=self._idle_seconds)
             self._crds = Reflector(scope, self._client, _Bell(self._crd_moved))
             self._tasks.create_task(self._crds.run(), name="watch CRDs")
 

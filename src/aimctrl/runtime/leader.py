@@ -72,7 +72,7 @@ class LeaderElector:
         while not self.is_leader():
             await self._attempt(self.options.renew_deadline / 2)
             if not self.is_leader():
-                await asyncio.sleep(self.options.retry_period * random.uniform(0.25, 0.5))  # noqa: S311 - spread only
+                await asyncio.sleep(self.options.retry_period * random.uniform(0.25, 0.4))  # noqa: S311 - spread only
         log.info("leading", lease=str(self._key), identity=self.options.identity)
         self.elected.set()
         await self._hold()

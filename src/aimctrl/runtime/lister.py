@@ -101,4 +101,6 @@ class Lister(Generic[T]):
     def _tell(self, key: Key, entry: Entry, error: UndecodableObjectError) -> None:
         if self._told.get(key) != entry.version:
             self._told[key] = entry.version
+            if len(self._told) > self._store.count():
+                self._told = {key: version for key, version in self._told.items() if self._store.get(key) is not None}
             log.warning("object left out of a list", kind=str(self.kind), key=str(key), error=str(error))

@@ -23,7 +23,9 @@ from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
 from aimctrl.runtime.leader import LeaderElector
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import Metrics
+from aimctrl.runtime.reflector import IDLE_SECONDS
 from aimctrl.runtime.serving import Serving, parse_address
+from aimctrl.runtime.watchdog import watched
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +47,12 @@ class ManagerOptions:
     """For a stop in order; what is not done then is cancelled."""
     stale_after: float = 120.0
     """Silence on a watch after which the program is no longer ready; the API server speaks each minute."""
+    blocked_after: float = 2.0
+    """Without a turn of the event loop for as long, what keeps it is logged with its stack."""
     resync_seconds: float = RESYNC_SECONDS
     """How often everything is looked at again though nothing has changed; stretched by up to a tenth."""
+    watch_idle_seconds: float = IDLE_SECONDS
+    """Silence after which a watch is taken for dead and opened anew; less than a minute is for restless networks."""
 
 
 class Manager:
@@ -68,7 +74,12 @@ class Manager:
         self.client = client
         self.namespaces = tuple(sorted(set(namespaces)))
         self.metrics = metrics if metrics is not None else Metrics()
-        self.informers = Informers(client, namespaces=self.namespaces, resync_seconds=options.resync_seconds)
+        self.informers = Informers(
+            client,
+            namespaces=self.namespaces,
+            resync_seconds=options.resync_seconds,
+            idle_seconds=options.watch_idle_seconds,
+        )
         self.recorder = EventRecorder(client, component=options.component, clock=_now, observe=self.metrics.event)
         self.applier = Applier(client, self.informers, self.recorder, field_manager=client.field_manager)
         self.serving = Serving(
@@ -121,14 +132,15 @@ class Manager:
         what a runnable or a hook raised. Cancelling cancels what runs at once; the Lease is given back all the same.
         """
         failure: BaseException | None = None
-        try:
-            async with self.serving.serve(), asyncio.TaskGroup() as group:
-                await self._run(group)
-        except BaseExceptionGroup as errors:
-            failure = _alone(errors)
-        finally:
-            if self._leader is not None:
-                await self._leader.release()
+        with watched(self._options.blocked_after):
+            try:
+                async with self.serving.serve(), asyncio.TaskGroup() as group:
+                    await self._run(group)
+            except BaseExceptionGroup as errors:
+                failure = _alone(errors)
+            finally:
+                if self._leader is not None:
+                    await self._leader.release()
         if failure is not None:
             raise failure
         log.info("stopped")

@@ -7,14 +7,17 @@ Source: https://book.kubebuilder.io/reference/metrics-reference
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from aimctrl.runtime.informer import Freshness
+from aimctrl.runtime.tallies import Family, Spread, Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -102,7 +105,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Requests to the API server by status code (<error> where no answer came), method and host.",
         ("code", "method", "host"),
     ),
-    Definition("leader_election_master_status", "gauge", "1 while this process leads, else 0.", ("name",)),
+    Definition("leader_election_master_status", "state", "1 while this process leads, else 0.", ("name",)),
     Definition(
         "aimctrl_reconcile_set_aside_total",
         "counter",
@@ -152,11 +155,11 @@ class QueueMetrics:
     def __init__(self, metrics: "Metrics", name: str, running: Callable[[], Iterable[float]]) -> None:
         labels = (name, name)
         self.running = running
-        self._depth = metrics.gauge("workqueue_depth").labels(*labels)
-        self._adds = metrics.counter("workqueue_adds_total").labels(*labels)
-        self._retries = metrics.counter("workqueue_retries_total").labels(*labels)
-        self._waited = metrics.histogram("workqueue_queue_duration_seconds").labels(*labels)
-        self._worked = metrics.histogram("workqueue_work_duration_seconds").labels(*labels)
+        self._depth = metrics.tally("workqueue_depth").labels(*labels)
+        self._adds = metrics.tally("workqueue_adds_total").labels(*labels)
+        self._retries = metrics.tally("workqueue_retries_total").labels(*labels)
+        self._waited = metrics.spread("workqueue_queue_duration_seconds").labels(*labels)
+        self._worked = metrics.spread("workqueue_work_duration_seconds").labels(*labels)
 
     def added(self, depth: int) -> None:
         """A key became ready; that many wait now."""
@@ -181,17 +184,17 @@ class ControllerMetrics:
     """What a controller reports."""
 
     def __init__(self, metrics: "Metrics", name: str) -> None:
-        self._total = metrics.counter("controller_runtime_reconcile_total")
+        self._total = metrics.tally("controller_runtime_reconcile_total")
         self._name = name
-        self._errors = metrics.counter("controller_runtime_reconcile_errors_total").labels(name)
-        self._terminal = metrics.counter("controller_runtime_terminal_reconcile_errors_total").labels(name)
-        self._panics = metrics.counter("controller_runtime_reconcile_panics_total").labels(name)
-        self._timeouts = metrics.counter("controller_runtime_reconcile_timeouts_total").labels(name)
-        self._seconds = metrics.histogram("controller_runtime_reconcile_time_seconds").labels(name)
-        self._active = metrics.gauge("controller_runtime_active_workers").labels(name)
-        self._allowed = metrics.gauge("controller_runtime_max_concurrent_reconciles").labels(name)
-        self._set_aside = metrics.counter("aimctrl_reconcile_set_aside_total").labels(name)
-        self._stale = metrics.counter("aimctrl_reconcile_stale_total").labels(name)
+        self._errors = metrics.tally("controller_runtime_reconcile_errors_total").labels(name)
+        self._terminal = metrics.tally("controller_runtime_terminal_reconcile_errors_total").labels(name)
+        self._panics = metrics.tally("controller_runtime_reconcile_panics_total").labels(name)
+        self._timeouts = metrics.tally("controller_runtime_reconcile_timeouts_total").labels(name)
+        self._seconds = metrics.spread("controller_runtime_reconcile_time_seconds").labels(name)
+        self._active = metrics.tally("controller_runtime_active_workers").labels(name)
+        self._allowed = metrics.tally("controller_runtime_max_concurrent_reconciles").labels(name)
+        self._set_aside = metrics.tally("aimctrl_reconcile_set_aside_total").labels(name)
+        self._stale = metrics.tally("aimctrl_reconcile_stale_total").labels(name)
 
     def allowed(self, workers: int) -> None:
         """So many reconciles may run at once."""
@@ -233,41 +236,33 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry if registry is not None else CollectorRegistry()
-        self._kept = {d.name: _build(d, self.registry) for d in DEFINITIONS if d.type != "state"}
+        self._tallies = {d.name: Family(Tally) for d in DEFINITIONS if d.type in {"counter", "gauge"}}
+        self._spreads = {d.name: Family(partial(Spread, d.buckets)) for d in DEFINITIONS if d.type == "histogram"}
         self._queues: dict[str, QueueMetrics] = {}
+        self.elections: dict[str, Callable[[], bool]] = {}
         self.watches: Callable[[], Iterable[Freshness]] = tuple
         self.registry.register(_States(self))
         ProcessCollector(registry=self.registry)
 
-    def counter(self, name: str) -> Counter:
-        """The counter of that name in DEFINITIONS."""
-        metric = self._kept[name]
-        assert isinstance(metric, Counter)
-        return metric
+    def tally(self, name: str) -> Family[Tally]:
+        """The counter or gauge of that name in DEFINITIONS."""
+        return self._tallies[name]
 
-    def gauge(self, name: str) -> Gauge:
-        """The gauge of that name in DEFINITIONS."""
-        metric = self._kept[name]
-        assert isinstance(metric, Gauge)
-        return metric
-
-    def histogram(self, name: str) -> Histogram:
+    def spread(self, name: str) -> Family[Spread]:
         """The histogram of that name in DEFINITIONS."""
-        metric = self._kept[name]
-        assert isinstance(metric, Histogram)
-        return metric
+        return self._spreads[name]
 
     def request(self, code: str, method: str, host: str) -> None:
         """A request to the API server was answered, or failed to be (`code` is `<error>`)."""
-        self.counter("rest_client_requests_total").labels(code, method, host).inc()
+        self.tally("rest_client_requests_total").labels(code, method, host).inc()
 
     def event(self, outcome: Literal["sent", "dropped", "failed"]) -> None:
         """What became of one Kubernetes event."""
-        self.counter("aimctrl_events_total").labels(outcome).inc()
+        self.tally("aimctrl_events_total").labels(outcome).inc()
 
     def leading(self, name: str, is_leader: Callable[[], bool]) -> None:
         """Whether this process leads under the Lease of that name is asked at each scrape."""
-        self.gauge("leader_election_master_status").labels(name).set_function(is_leader)
+        self.elections[name] = is_leader
 
     def queue(self, name: str, running: Callable[[], Iterable[float]]) -> QueueMetrics:
         """The metrics of the workqueue of that name; `running` tells how long each key under way has been."""
@@ -292,21 +287,40 @@ class Metrics:
 
 
 class _States(Collector):
-    """What is read at each scrape."""
+    """What was counted, and what is read at each scrape."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def describe(self) -> Iterable[Metric]:
-        return [_family(d.name) for d in DEFINITIONS if d.type == "state"]
+        return [_family(d) for d in DEFINITIONS]
 
     def collect(self) -> Iterable[Metric]:
+        for definition in DEFINITIONS:
+            if definition.type != "state":
+                yield self._counted(definition)
         yield from self._work()
         yield from self._watches()
+        leading = _family(_BY_NAME["leader_election_master_status"])
+        for name, is_leader in sorted(self._metrics.elections.items()):
+            leading.add_metric((name,), is_leader())
+        yield leading
+
+    def _counted(self, definition: Definition) -> Metric:
+        if definition.type == "histogram":
+            spreads = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels)
+            for labels, spread in self._metrics.spread(definition.name).all():
+                buckets = [("+Inf" if bound == inf else str(bound), count) for bound, count in spread.cumulated()]
+                spreads.add_metric(labels, buckets, spread.total)
+            return spreads
+        family = _family(definition)
+        for labels, tally in self._metrics.tally(definition.name).all():
+            family.add_metric(labels, tally.value)
+        return family
 
     def _work(self) -> Iterator[Metric]:
-        unfinished = _family("workqueue_unfinished_work_seconds")
-        longest = _family("workqueue_longest_running_processor_seconds")
+        unfinished = _family(_BY_NAME["workqueue_unfinished_work_seconds"])
+        longest = _family(_BY_NAME["workqueue_longest_running_processor_seconds"])
         for name, queue in self._metrics.queues():
             running = tuple(queue.running())
             unfinished.add_metric((name, name), sum(running))
@@ -317,7 +331,7 @@ class _States(Collector):
     def _watches(self) -> Iterator[Metric]:
         watches = list(self._metrics.watches())
         for name, value in _OF_A_WATCH.items():
-            family = _family(name)
+            family = _family(_BY_NAME[name])
             for watch in watches:
                 family.add_metric((watch.kind, watch.scope), value(watch))
             yield family
@@ -336,16 +350,6 @@ class _WithoutCreated(Collector):
             yield metric
 
 
-def _family(name: str) -> GaugeMetricFamily | CounterMetricFamily:
-    definition = _BY_NAME[name]
-    family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-    return family(name, definition.help, labels=definition.labels)
-
-
-def _build(definition: Definition, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
-    name, text, labels = definition.name, definition.help, definition.labels
-    if definition.type == "counter":
-        return Counter(name, text, labels, registry=registry)
-    if definition.type == "histogram":
-        return Histogram(name, text, labels, registry=registry, buckets=definition.buckets)
-    return Gauge(name, text, labels, registry=registry)
+def _family(definition: Definition) -> GaugeMetricFamily | CounterMetricFamily:
+    family = CounterMetricFamily if definition.name.endswith("_total") else GaugeMetricFamily
+    return family(definition.name, definition.help, labels=definition.labels)

@@ -18,13 +18,11 @@ from aimctrl.runtime.client import Page
 from aimctrl.runtime.errors import (
     ApiError,
     ConnectionFailedError,
-    ExpiredError,
-    ForbiddenError,
-    InvalidError,
-    NotFoundError,
+    ServerError,
     UnauthorizedError,
 )
 from aimctrl.runtime.lister import Availability, Available, Unavailable
+from aimctrl.runtime.silence import Silence, silence
 from aimctrl.runtime.store import Entry
 from aimctrl.runtime.watch import (
     Backoff,
@@ -38,6 +36,7 @@ from aimctrl.runtime.watch import (
     StreamAsk,
     read_bookmark,
     read_event,
+    signal_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -46,7 +45,7 @@ IDLE_SECONDS = 90.0
 """Silence after which a watch is taken for dead: the server sends a bookmark about every minute."""
 
 LIST_IDLE_SECONDS = 30.0
-"""The same while a list is streamed, which has a beginning and an end; pages are asked for instead."""
+"""The same, at most, while a list is streamed, which has a beginning and an end; pages are asked for instead."""
 
 WATCH_SECONDS = (240, 480)
 """Between these the server is asked to end a watch, so that watches spread over its replicas."""
@@ -60,7 +59,11 @@ _chance = SystemRandom()
 
 
 class Source(Protocol):
-    """The part of the Client a reflector uses."""
+    """The part of the Client that informers use."""
+
+    async def get(self, kind: Kind[Any], key: Key) -> bytes:
+        """An object's JSON."""
+        ...
 
     async def list_page(
         self, kind: Kind[Any], namespace: str = "", *, selector: str = "", token: str = "", accept: str = JSON
@@ -111,13 +114,17 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A collection to follow: a kind, in one namespace or (`""`) everywhere, of the objects a label selector picks."""
+    """A collection to follow: a kind, in one namespace or (`""`) everywhere, of the objects a label selector picks.
+
+    A watch that says nothing for `idle_seconds` is taken for dead.
+    """
 
     kind: Kind[Any]
     namespace: str = ""
     selector: str = ""
     list_accept: str = JSON
     watch_accept: str = JSON
+    idle_seconds: float = IDLE_SECONDS
 
 
 class Reflector:
@@ -127,6 +134,7 @@ class Reflector:
         self.scope = scope
         self.state: Availability = Unavailable("Syncing", f"{scope.kind} are being listed")
         self.synced = False
+        self.following = False
         self.last_contact: float | None = None
         self.relists = 0
         self.failures = 0
@@ -142,6 +150,8 @@ class Reflector:
         self._expired = False
         self._wake = asyncio.Event()
         self._slice_began = 0.0
+        self._asked_at = 0.0
+        self._urged = False
 
     @property
     def settled(self) -> bool:
@@ -159,8 +169,9 @@ class Reflector:
             self._wake.set()
 
     def nudge(self) -> None:
-        """The API server answers others; try again now where it did not answer here."""
+        """The API server answers others; try again soon where it did not answer here."""
         if self._cut_off:
+            self._urged = True
             self._wake.set()
 
     async def run(self) -> None:
@@ -170,8 +181,9 @@ class Reflector:
 
     async def _turn(self) -> float:
         """One request and what comes of it; answers the seconds to wait before the next."""
-        self._healthy = False
+        self._healthy = self.following = False
         self._slice_began = perf_counter()
+        self._asked_at = asyncio.get_running_loop().time()
         ask = self._machine.ask()
         try:
             if isinstance(ask, PageAsk):
@@ -179,7 +191,7 @@ class Reflector:
                 return 0.0
             signal = await self._stream(ask)
         except ApiError as error:
-            return await self._failed(_signal(error), error)
+            return await self._failed(signal_of(error), error)
         except (BrokenLineError, msgspec.DecodeError) as error:
             self.broken_lines += 1
             return await self._failed(Signal.BROKEN, error)
@@ -197,7 +209,8 @@ class Reflector:
         self._contact()
         for raw in page.items:
             self._keep(raw)
-            await self._breathe()
+            if perf_counter() - self._slice_began > _SLICE_SECONDS:
+                await self._breathe()
         signal = Signal.MORE if page.token else Signal.LISTED
         await self._feed(signal, version=page.version, token=page.token)
 
@@ -205,35 +218,46 @@ class Reflector:
         scope = self.scope
         query = ask.query(selector=scope.selector, seconds=_chance.randint(*WATCH_SECONDS))
         path = scope.kind.path(scope.namespace)
-        async with self._source.stream(path, query, accept=scope.watch_accept) as batches:
-            self._contact()
-            if not self._machine.listing:
-                self._working()
-            while True:
-                try:
-                    async with asyncio.timeout(LIST_IDLE_SECONDS if self._machine.listing else IDLE_SECONDS):
-                        lines = await anext(batches, None)
-                except TimeoutError:
-                    log.info("watch silent", **self._labels())
-                    return Signal.REFUSED if self._machine.listing else Signal.ENDED
-                if lines is None:
-                    return Signal.ENDED
+        try:
+            async with self._source.stream(path, query, accept=scope.watch_accept) as batches:
                 self._contact()
-                for line in lines:
-                    await self._line(line)
+                if not self._machine.listing:
+                    self._working()
+                async with silence(self._patience) as silent:
+                    return await self._follow(batches, silent)
+        except TimeoutError:
+            log.info("watch silent", **self._labels())
+            return Signal.REFUSED if self._machine.listing else Signal.ENDED
+
+    async def _follow(self, batches: AsyncIterator[list[bytes]], silent: Silence) -> Signal:
+        while True:
+            silent.begins()
+            lines = await anext(batches, None)
+            silent.ends()
+            if lines is None:
+                return Signal.ENDED
+            self._contact()
+            for line in lines:
+                event = read_event(line)
+                if event.type == "BOOKMARK":
+                    await self._bookmark(event)
+                else:
+                    self._take(event)
+                self._healthy = True
+                if perf_counter() - self._slice_began > _SLICE_SECONDS:
                     await self._breathe()
 
-    async def _line(self, line: bytes) -> None:
-        event = read_event(line)
+    def _patience(self) -> float:
+        idle = self.scope.idle_seconds
+        return min(idle, LIST_IDLE_SECONDS) if self._machine.listing else idle
+
+    def _take(self, event: Event) -> None:
         if event.type == "ERROR":
             raise from_status(bytes(event.object), Call("GET", self.scope.kind.path(self.scope.namespace)))
-        if event.type == "BOOKMARK":
-            await self._bookmark(event)
-        elif self._machine.listing:
+        if self._machine.listing:
             self._keep(event.object, gone=event.type == "DELETED")
         else:
             self._deliver(event)
-        self._healthy = True
 
     async def _bookmark(self, event: Event) -> None:
         version, ends = read_bookmark(event)
@@ -259,7 +283,7 @@ class Reflector:
             self._buffer.pop(arrival.key, None)
             return
         held = self._sink.entry(arrival.key)
-        if held is not None and held.version == arrival.entry.version and held.uid == arrival.entry.uid:
+        if held is not None and _same(held, arrival.entry):
             arrival = arrival._replace(entry=held)
         self._buffer[arrival.key] = arrival
 
@@ -287,7 +311,7 @@ class Reflector:
     async def _failed(self, signal: Signal, error: Exception) -> float:
         self.failures += 1
         self._in_a_row += 1
-        self._cut_off = isinstance(error, ConnectionFailedError)
+        self._cut_off = isinstance(error, ConnectionFailedError | UnauthorizedError | ServerError)
         pause = self._pause(signal, error)
         expected = signal is Signal.EXPIRED or (signal is Signal.REFUSED and self._machine.listing)
         tell = log.warning if self._in_a_row == 1 and not expected else log.debug
@@ -325,6 +349,7 @@ class Reflector:
             self._cut_off = False
             self._sink.recovered()
         if not self._machine.listing:
+            self.following = True
             self._move(Available())
 
     def _move(self, state: Availability) -> None:
@@ -339,28 +364,30 @@ class Reflector:
         self.last_contact = asyncio.get_running_loop().time()
 
     async def _breathe(self) -> None:
-        """Let other tasks run now and then while a lot arrives at once."""
-        if perf_counter() - self._slice_began > _SLICE_SECONDS:
-            await asyncio.sleep(0)
-            self._slice_began = perf_counter()
+        """Let other tasks run: a lot has arrived at once."""
+        await asyncio.sleep(0)
+        self._slice_began = perf_counter()
 
     async def _rest(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+                if self._urged:  # by each write that is answered, perhaps
+                    await asyncio.sleep(self._asked_at + Backoff.FIRST - asyncio.get_running_loop().time())
         except TimeoutError:
             pass
         self._wake.clear()
+        self._urged = False
 
     def _labels(self) -> dict[str, str]:
         return {"kind": str(self.scope.kind), "namespace": self.scope.namespace}
 
 
-def _signal(error: ApiError) -> Signal:
-    if isinstance(error, ExpiredError) or "Too large resource version" in error.answer.message:
-        return Signal.EXPIRED  # too old, or from a future that a restored etcd has forgotten
-    if isinstance(error, NotFoundError):
-        return Signal.ABSENT
-    if isinstance(error, ForbiddenError | UnauthorizedError):
-        return Signal.FORBIDDEN
-    return Signal.REFUSED if isinstance(error, InvalidError) else Signal.BROKEN
+def _same(held: Entry, new: Entry) -> bool:
+    """Whether that is what is held; lists of built-in kinds, unlike watches, leave out what each object begins with.
+
+    A new schema (a default, a field that is pruned) shows objects otherwise whose version is what it was.
+    """
+    if held.version != new.version or held.uid != new.uid:
+        return False
+    return held.raw == new.raw or held.raw.endswith(new.raw[1:])

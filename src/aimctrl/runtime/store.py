@@ -150,16 +150,17 @@ class Store:
     def replace(self, entries: Mapping[Key, Entry], scope: str = "", *, initial: bool = False) -> list[Change]:
         """Make the scope (a namespace, or everything) hold exactly these; answers what that changed, sorted by key.
 
-        All of it happens at once. What is not listed any more counts as deleted, what has the version it had as
-        unchanged, and a namesake with another uid as deleted and added.
+        All of it happens at once. What is not listed any more counts as deleted, what is as it was as unchanged, and a
+        namesake with another uid as deleted and added.
         """
-        changes = [Change(key, old, None) for key, old in self.items(scope) if key not in entries]
-        for key in sorted(entries):
-            changes.extend(self._differences(key, entries[key]))
+        gone = [Change(key, old, None) for key, old in self.items(scope) if key not in entries]
+        changes = [change for key in sorted(entries) for change in self._differences(key, entries[key])]
+        if gone:
+            changes = sorted(gone + changes, key=lambda change: change.key)
         for change in changes:
             change.initial = initial
             self._set(change.key, change.old, change.new)
-        return sorted(changes, key=lambda change: change.key)
+        return changes
 
     def advance(self, version: int, scope: str = "") -> None:
         """Everything up to that version has been seen in the scope; calls back whoever waited for it."""
@@ -200,7 +201,7 @@ class Store:
             return (Change(key, None, new),)
         if old.uid != new.uid:
             return (Change(key, old, None), Change(key, None, new))
-        return (Change(key, old, new),) if old.version != new.version else ()
+        return (Change(key, old, new),) if old != new else ()
 
     def _set(self, key: Key, old: Entry | None, new: Entry | None) -> None:
         if old is not None:

@@ -6,7 +6,7 @@ Calls and streams have connection pools of their own, so that many watches never
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -17,6 +17,7 @@ from aimctrl import __version__
 from aimctrl.runtime.answers import Call, refusal, silence
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.errors import ApiError, ConnectionFailedError, NotLeaderError, ServerError, ThrottledError
+from aimctrl.runtime.fence import FencedBody, dial
 
 _ATTEMPTS = 3
 _LONGEST_PAUSE = 10.0
@@ -136,12 +137,14 @@ class Transport:
 
     async def _attempt(self, call: Call) -> bytes:
         if not call.reads and not self._may_write():
-            raise NotLeaderError(f"{call.method} {call.path} was not sent: this process does not lead any more")
+            raise _held_back(call)
         try:
             response = await self._ask(self._calls, call, self._timeout)
             async with response:
                 body = await _read(response, call.limit if _is_success(response) else _ERROR_LIMIT)
         except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error.__cause__, NotLeaderError):
+                raise _held_back(call) from error
             self._metrics.request("<error>", call.method, self._host)
             raise silence(call, error) from error
         if not _is_success(response):
@@ -149,20 +152,33 @@ class Transport:
         return body
 
     async def _ask(self, session: aiohttp.ClientSession | None, call: Call, total: float | None) -> Any:
-        """The answer's head; a 401 is answered with fresh credentials, once."""
+        """The answer's head; a 401 is answered with fresh credentials, once.
+
+        A new connection trusts what is to be trusted by now (connection.py).
+        """
         if session is None:
             raise RuntimeError("the client is not open: use `async with Client(...)`")
         for attempt in (1, 2):
-            response = await session.request(
-                call.method,
-                self._url(call),
-                data=call.body,
-                headers=await self._headers(call),
-                allow_redirects=False,
-                proxy=self._connection.proxy or None,
-                server_hostname=self._connection.server_name or None,
-                timeout=aiohttp.ClientTimeout(total=total),
-            )
+            try:
+                response = await session.request(
+                    call.method,
+                    self._url(call),
+                    data=call.body if call.reads else FencedBody(call.body or b"", self._may_write),
+                    headers=await self._headers(call),
+                    allow_redirects=False,
+                    proxy=self._connection.proxy or None,
+                    server_hostname=self._connection.server_name or None,
+                    ssl=self._connection.ssl or True,
+                    timeout=aiohttp.ClientTimeout(total=total),
+                )
+            except aiohttp.ClientConnectorCertificateError:
+                await self._connection.renew()  # the authorities may be others by now; the next attempt trusts them
+                raise
+            except asyncio.CancelledError as error:
+                if cast("asyncio.Task[Any]", asyncio.current_task()).cancelling():
+                    raise
+                # aiohttp cancels who waits for a connection when its pool is closed; task groups would not notice.
+                raise aiohttp.ClientConnectionError("no connection came about") from error
             self._metrics.request(str(response.status), call.method, self._host)
             if response.status != 401 or attempt == 2:
                 break
@@ -184,7 +200,7 @@ class Transport:
         return headers
 
     def _session(self, limit: int) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=60, ssl=self._connection.ssl or True)
+        connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=60, socket_factory=dial)
         return aiohttp.ClientSession(
             connector=connector,
             headers={"User-Agent": self._sender},
@@ -196,6 +212,10 @@ class Transport:
 
 def _is_success(response: aiohttp.ClientResponse) -> bool:
     return 200 <= response.status < 300  # redirects lead to login pages, not to objects
+
+
+def _held_back(call: Call) -> NotLeaderError:
+    return NotLeaderError(f"{call.method} {call.path} was not sent: this process does not lead any more")
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

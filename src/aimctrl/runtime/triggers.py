@@ -86,12 +86,12 @@ def spec_changed(change: Change) -> bool:
 
     Lets through what comes and goes, resyncs (a look at everything is what they are for), and changes of generation,
     labels, annotations, finalizers, owner references or deletion. Kinds without a generation (ConfigMap, Secret, Node)
-    pass at every change.
+    pass at every change, and so does what another schema shows otherwise in the same version.
     """
     old, new = change.old, change.new
     if old is None or new is None or old is new or old.uid != new.uid:
         return True
-    if old.generation != new.generation or not new.generation:
+    if old.generation != new.generation or old.version == new.version or not new.generation:
         return True
     return _steered_by(change.old_meta) != _steered_by(change.new_meta)
 

@@ -26,6 +26,9 @@ from enum import Enum, auto
 
 import msgspec
 
+from aimctrl.runtime.errors import ApiError, ExpiredError, ForbiddenError, InvalidError, NotFoundError
+from aimctrl.runtime.nesting import member
+
 
 class Phase(Enum):
     """Where the machine is; the module's docstring says what each means."""
@@ -47,10 +50,10 @@ class Signal(Enum):
     MORE = auto()  # a page, and there are more
     LISTED = auto()  # the last page
     ENDED = auto()  # the server closed the stream in good order, or it fell silent
-    BROKEN = auto()  # no answer, 5xx, a connection cut, a line that cannot be read
+    BROKEN = auto()  # no answer, 5xx, 401, a connection cut, a line that cannot be read
     EXPIRED = auto()  # 410: the version or the continue token is too old
     REFUSED = auto()  # 400 or 422: the server does not know such a request
-    FORBIDDEN = auto()  # 401 or 403
+    FORBIDDEN = auto()  # 403
     ABSENT = auto()  # 404: no such kind
 
 
@@ -154,12 +157,26 @@ class Machine:
 
         Raises KeyError for a signal that cannot come in this phase.
         """
+        if signal is Signal.PROGRESS and self.phase is Phase.WATCHING:
+            self.version = version or self.version  # what TRANSITIONS says, for each event
+            return Effect.NOTHING
         if signal is Signal.REFUSED and self.phase is Phase.STREAMING:
             self._pages = True
         self.phase, effect = TRANSITIONS[self.phase, signal]
         self.version = version or self.version
         self._token = token
         return effect
+
+
+def signal_of(error: ApiError) -> Signal:
+    """What a refusal means for the machine."""
+    if isinstance(error, ExpiredError) or "Too large resource version" in error.answer.message:
+        return Signal.EXPIRED  # too old, or from a future that a restored etcd has forgotten
+    if isinstance(error, NotFoundError):
+        return Signal.ABSENT
+    if isinstance(error, ForbiddenError):
+        return Signal.FORBIDDEN
+    return Signal.REFUSED if isinstance(error, InvalidError) else Signal.BROKEN
 
 
 class BrokenLineError(ValueError):
@@ -183,16 +200,22 @@ class _Bookmark(msgspec.Struct):
 
 
 _decode_event = msgspec.json.Decoder(Event).decode
+_HEADS = tuple((kind, b'{"type":"%b","object":' % kind.encode()) for kind in ("MODIFIED", "ADDED", "DELETED"))
 _decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
 
 
 def read_event(line: bytes) -> Event:
     """A line of a watch.
 
-    Raises BrokenLineError.
+    Raises BrokenLineError. An object in a line of the usual form is not looked at; whoever decodes it will.
     """
+    for kind, head in _HEADS:
+        if line.startswith(head) and line.endswith(b"}"):
+            return Event(kind, msgspec.Raw(line[len(head) : -1]))
     try:
         return _decode_event(line)
+    except RecursionError:
+        return Event(member(line, b"type").strip(b'"').decode(), msgspec.Raw(member(line, b"object")))
     except msgspec.DecodeError as error:
         raise BrokenLineError(f"a watch line of {len(line)} bytes: {error}") from error
 
@@ -206,6 +229,8 @@ def read_bookmark(event: Event) -> tuple[str, bool]:
         meta = _decode_bookmark(event.object).metadata
     except msgspec.DecodeError as error:
         raise BrokenLineError(f"a bookmark: {error}") from error
+    if not meta.resource_version.isdecimal():
+        raise BrokenLineError(f"a bookmark of version {meta.resource_version!r}")
     return meta.resource_version, meta.annotations.get("k8s.io/initial-events-end") == "true"
 
 

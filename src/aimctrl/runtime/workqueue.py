@@ -168,6 +168,7 @@ class WorkQueue:
         self._retries = TokenBucket(10.0, 100)
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._turn = 0
+        self._depth = 0
         self._running = 0
         self._closed = False
         self._drained = asyncio.Event()
@@ -175,7 +176,7 @@ class WorkQueue:
     @property
     def depth(self) -> int:
         """How many keys a worker could take now."""
-        return sum(map(len, self._levels.values()))
+        return self._depth
 
     @property
     def running(self) -> int:
@@ -287,6 +288,7 @@ class WorkQueue:
             slot.ready, slot.level = False, None
         for level in self._levels.values():
             level.clear()
+        self._depth = 0
         while self._waiters:
             self._wake()
         if not self._running:
@@ -321,14 +323,16 @@ class WorkQueue:
         level = slot.priority if waits else None
         if level is slot.level:
             return
-        newly = slot.level is None
-        if slot.level is not None:
-            del self._levels[slot.level][key]
+        before = slot.level
         slot.level = level
+        if before is not None:
+            del self._levels[before][key]
+            self._depth -= 1
         if level is not None:
             self._levels[level][key] = None
-            if newly:
-                self.metrics.added(self.depth)
+            self._depth += 1
+            if before is None:
+                self.metrics.added(self._depth)
                 self._wake()
 
     def _drop_if_idle(self, key: Key, slot: _Slot) -> None:
@@ -336,16 +340,16 @@ class WorkQueue:
             del self._slots[key]
 
     def _take(self) -> Item | None:
-        filled = [level for level, keys in self._levels.items() if keys]
-        if not filled:
+        if not self._depth:
             return None
+        filled = [keys for keys in self._levels.values() if keys]
         self._turn = (self._turn + 1) % LOWEST_TURN
-        level = filled[0] if self._turn else filled[-1]
-        key, _ = self._levels[level].popitem(last=False)
+        key, _ = (filled[0] if self._turn else filled[-1]).popitem(last=False)
+        self._depth -= 1
         slot = self._slots[key]
         item = Item(key, slot.priority, slot.explained, self.failures(key))
         now = asyncio.get_running_loop().time()
-        self.metrics.taken(now - slot.since, self.depth)
+        self.metrics.taken(now - slot.since, self._depth)
         slot.running_since = now
         slot.level, slot.ready, slot.priority = None, False, Priority.RESYNC
         slot.reasons, slot.more = set(), 0

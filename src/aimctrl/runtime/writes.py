@@ -1,7 +1,7 @@
 """What a reconcile wrote, so that its next run can wait until the caches have seen it (read your own writes).
 
-The Client records every successful write; whoever runs a reconcile wraps it in `collect()` and reads the list. The
-collector is a context variable: tasks started inside the block share it, other reconciles do not.
+The Client records every write that succeeded or may have; whoever runs a reconcile wraps it in `collect()` and reads
+the list. The collector is a context variable: tasks started inside the block share it, other reconciles do not.
 """
 
 from collections.abc import Generator, Mapping
@@ -15,7 +15,7 @@ from aimctrl.kube.kinds import Key, Kind
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write the API server has acknowledged.
+    """One write the API server has acknowledged; or, `doubtful`, may have carried out, though its answer was lost.
 
     `version` is the resourceVersion it gave. With `deleted` the object is gone and the server names no version
     (0); `uid` then says which object it was, where that is known. `labels` are the object's since then.
@@ -27,6 +27,7 @@ class Write:
     deleted: bool = False
     uid: str = ""
     labels: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    doubtful: bool = False
 
 
 _collector: ContextVar[list[Write] | None] = ContextVar("aimctrl_writes", default=None)

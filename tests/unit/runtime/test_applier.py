@@ -330,6 +330,20 @@ async def test_a_namesake_of_the_owner_is_never_stamped() -> None:
         ),
         pytest.param(refused(NotFoundError, 404, "404 page not found"), "KindMissing", id="kind-missing"),
         pytest.param(
+            refused(
+                ForbiddenError,
+                403,
+                '"c" is forbidden: create not allowed while custom resource definition is terminating',
+            ),
+            "KindMissing",
+            id="kind-terminating",
+        ),
+        pytest.param(
+            refused(InvalidError, 405, "create not allowed while custom resource definition is terminating"),
+            "KindMissing",
+            id="kind-terminating-no-method",
+        ),
+        pytest.param(
             refused(NotFoundError, 404, 'namespaces "ns" not found', name="ns", kind="namespaces"),
             "NamespaceMissing",
             id="namespace-missing",

@@ -73,6 +73,50 @@ async def test_writes_are_recorded_for_the_reconcile_that_made_them():
     ]
 
 
+async def hangs_up(request):
+    request.transport.abort()
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("lost", [hangs_up, status(500), answer(200, b"<html>")], ids=["cut", "5xx", "gibberish"])
+async def test_a_write_whose_answer_is_lost_is_recorded_as_doubtful(lost):
+    asks = [
+        lambda client: client.create(WIDGETS, MANIFEST),
+        lambda client: client.apply(WIDGETS, MANIFEST),
+        lambda client: client.patch(WIDGETS, KEY, {}),
+        lambda client: client.replace(WIDGETS, MANIFEST),
+        lambda client: client.delete(WIDGETS, KEY),
+    ]
+    async with serving(lost) as (client, _):
+        for ask in asks:
+            with collect() as writes, pytest.raises((errors.ConnectionFailedError, errors.ServerError)):
+                await ask(client)
+            assert writes == [Write(WIDGETS, KEY, 0, doubtful=True)]
+
+
+async def test_a_write_that_is_cancelled_is_doubtful_and_one_that_is_refused_is_not():
+    async with serving(dripping) as (client, _):
+        with collect() as writes, pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.patch(WIDGETS, KEY, {})
+        assert writes == [Write(WIDGETS, KEY, 0, doubtful=True)]
+    async with serving(status(409, "Conflict")) as (client, _):
+        with collect() as writes, pytest.raises(errors.ConflictError):
+            await client.patch(WIDGETS, KEY, {})
+        assert writes == []
+
+
+@pytest.mark.parametrize("prefix", ["a-", "p" * 70], ids=["short", "too long"])
+async def test_a_generated_name_is_known_before_it_is_sent(prefix):
+    async with serving(hangs_up) as (client, asked):
+        with collect() as writes, pytest.raises(errors.ConnectionFailedError):
+            await client.create(WIDGETS, {"metadata": {"generateName": prefix, "namespace": "x"}})
+        sent = msgspec.json.decode(asked[0][1])["metadata"]
+        assert sent["name"].startswith(prefix[:58])
+        assert len(sent["name"]) == min(len(prefix), 58) + 5
+        assert writes == [Write(WIDGETS, Key("x", sent["name"]), 0, doubtful=True)]
+
+
 async def test_a_deletion_names_the_object_meant_and_says_when_it_is_another():
     async with serving(status(409, "Conflict")) as (client, asked):
         with pytest.raises(errors.ConflictError):
@@ -170,9 +214,9 @@ async def test_a_stream_that_is_cut_is_a_failed_connection():
 
 
 async def test_a_stream_may_be_silent_for_longer_than_a_call_and_be_left_at_any_time():
-    async with serving(dripping, patience=0.05) as (client, _), client.stream("/x", {}) as batches:
+    async with serving(dripping, patience=1.0) as (client, _), client.stream("/x", {}) as batches:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(1.5):
                 await anext(batches)
 
 

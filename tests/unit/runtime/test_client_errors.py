@@ -184,9 +184,38 @@ async def test_a_closed_fence_holds_writes_back_and_lets_reads_through():
 
 
 async def test_a_fence_that_closes_between_attempts_ends_them():
-    open_once = iter([True, False])
     async with serving(status(429, Retry_After="0")) as (client, asked):
-        client.fence = lambda: next(open_once)
+        client.fence = lambda: not asked
+        with pytest.raises(errors.NotLeaderError):
+            await client.create(WIDGETS, MANIFEST)
+        assert len(asked) == 1
+
+
+async def test_a_write_that_waited_while_the_fence_closed_is_not_sent():
+    class Slow(Tokens):
+        async def authorization(self):
+            nonlocal leads
+            leads = False
+            return await super().authorization()
+
+    async with serving(answer(), credentials=Slow()) as (client, asked):
+        client.fence = lambda: leads
+        for ask in (
+            lambda: client.create(WIDGETS, MANIFEST),
+            lambda: client.delete(WIDGETS, KEY),
+            lambda: client.request("POST", "/x"),
+        ):
+            leads = True
+            with pytest.raises(errors.NotLeaderError):
+                await ask()
+        leads = True
+        await client.get(WIDGETS, KEY)
+        assert [request.method for request, _ in asked] == ["GET"]
+
+
+async def test_a_write_that_was_refused_a_token_is_not_sent_again_once_the_fence_is_closed():
+    async with serving(status(401), answer(), credentials=Tokens()) as (client, asked):
+        client.fence = lambda: not asked
         with pytest.raises(errors.NotLeaderError):
             await client.create(WIDGETS, MANIFEST)
         assert len(asked) == 1

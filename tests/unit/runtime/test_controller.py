@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from aimctrl.runtime.barrier import PATIENCE
 from aimctrl.runtime.controller import Controller, ControllerOptions, Host
 from aimctrl.runtime.errors import (
     Answer,
+    ConnectionFailedError,
     ForbiddenError,
     MendableError,
     NotLeaderError,
@@ -29,6 +31,7 @@ from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.request import Request, Result
 from aimctrl.runtime.triggers import Watch, owns, to
 from aimctrl.runtime.workqueue import Priority
+from aimctrl.runtime.writes import collect, record
 from support.fake_cluster import FakeCluster, FakeInformers, FakeRecorder, refused
 
 OWNER: Kind[dict[str, Any]] = Kind("example.com", "v1", "Owner", "owners", dict)
@@ -480,6 +483,32 @@ async def test_a_cache_that_never_shows_a_write_is_waited_for_only_so_long() -> 
         assert world.script.times[1] - world.script.times[0] == pytest.approx(PATIENCE, abs=0.1)
         assert world.counted("aimctrl_reconcile_stale_total") == 1
         world.cluster.deliver()
+
+
+@pytest.mark.looptime
+async def test_a_child_whose_creation_was_never_answered_is_not_made_again() -> None:
+    worlds: list[World] = []
+    make = makes_a_child(worlds)
+
+    async def body(request: Request) -> None:
+        world = worlds[0]
+        if not world.informers.informer(CHILD).lister.keys():
+            with collect() as writes:
+                await make(request)
+            record(replace(writes[0], version=0, doubtful=True))
+            raise ConnectionFailedError(Answer(message="connection reset"))
+
+    world = World(body, watches=(owns(CHILD, OWNER),))
+    worlds.append(world)
+    world.cluster.lagging = True
+    async with world.running():
+        world.controller.enqueue(A, reason="new")
+        await asyncio.sleep(5)
+        assert len(world.script.requests) == 1
+        world.cluster.deliver()
+        await asyncio.sleep(1)
+        assert len(world.script.requests) == 2
+    assert [call for call in world.cluster.calls if "create" in call] == ["create Child ns/child-1"]
 
 
 @pytest.mark.looptime

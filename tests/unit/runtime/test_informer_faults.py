@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from aimctrl.kube.kinds import Kind
+from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.informer import Informers
 from aimctrl.runtime.lister import Available, Unavailable
 from aimctrl.runtime.reflector import HOPELESS_FAILURES, IDLE_SECONDS, LIST_IDLE_SECONDS
@@ -23,6 +23,7 @@ CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 GONE = failure(404, message="404 page not found")
 FORBIDDEN = failure(403, reason="Forbidden", message="pods is forbidden: User x cannot list resource pods")
+UNAUTHORIZED = failure(401, reason="Unauthorized", message="Unauthorized")
 DOWN = failure(500, message="etcdserver: leader changed")
 
 
@@ -129,6 +130,19 @@ async def test_a_silent_watch_is_given_up_and_what_was_missed_arrives(api):
         assert log == ["a:->1"]
 
 
+async def test_how_long_silence_may_last_is_an_option(api):
+    informers = Informers(api, idle_seconds=5.0)
+    informers.informer(PODS)
+    async with running(informers):
+        await informers.wait_settled()
+        await quiet()
+        asked = len(api.asked)
+        await asyncio.sleep(4.0)
+        assert len(api.asked) == asked
+        await asyncio.sleep(4.0)
+        assert len(api.asked) == asked + 1
+
+
 async def test_a_server_that_ignores_the_wish_for_a_streamed_list_is_asked_for_pages():
     api = FakeApi()
     stream = api.stream
@@ -158,8 +172,9 @@ async def test_a_server_that_ignores_the_wish_for_a_streamed_list_is_asked_for_p
         b"<html>bad gateway</html>",
         b'{"type":"ADDED","object":{"metadata":{"na',
         b'{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"v2"}}}',
+        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"v2"}}}',
     ],
-    ids=["no JSON", "cut off", "version no number"],
+    ids=["no JSON", "cut off", "version no number", "a bookmark's version no number"],
 )
 async def test_a_line_that_cannot_be_read_is_counted_and_the_watch_opened_again(api, line):
     async with following(api, PODS) as (informer, log):
@@ -279,6 +294,77 @@ async def test_rights_lost_while_running_keep_the_cache_and_rights_regained_go_o
         assert log[1:] == ["b:->2"]
 
 
+async def test_refused_credentials_are_not_taken_for_a_lack_of_rights_and_all_go_on_when_one_does(api):
+    informers = Informers(api)
+    kinds = [Kind("", "v1", f"Thing{n}", f"things{n}", dict) for n in range(8)]
+    for kind in kinds:
+        informers.informer(kind)
+    async with running(informers):
+        await informers.wait_settled()
+        await quiet()
+        api.faults.update(dict.fromkeys([kind.plural for kind in kinds], UNAUTHORIZED))
+        api.send(None)
+        await asyncio.sleep(600)
+        assert {one.availability for one in informers.freshness()} == {Available()}
+        assert min(one.seconds for one in informers.freshness()) > 500, "it shows in how long ago a word came"
+        api.faults.clear()
+        for _ in range(300):
+            await asyncio.sleep(0.1)
+            if api.open_watches():
+                break
+        await quiet()
+        assert len(api.open_watches()) == len(kinds)
+
+
+async def test_without_good_credentials_nobody_settles_for_an_empty_cache(api):
+    api.faults["pods"] = UNAUTHORIZED
+    api.put("pods", "a", "x")
+    async with following(api, PODS, settle=False) as (informer, log):
+        await asyncio.sleep(1)
+        assert not informer.settled.is_set()
+        del api.faults["pods"]
+        await informer.synced.wait()
+        await quiet()
+        assert log == ["a:->1 initial"]
+
+
+async def test_an_object_that_a_new_schema_shows_otherwise_is_another_though_its_version_is_the_same(api):
+    api.put("widgets", "a", "x", spec={"size": 1})
+    api.put("widgets", "b", "x", spec={"size": 2, "colour": "red"})
+    async with following(api, WIDGETS) as (informer, log):
+        api.objects("widgets")["x", "a"]["spec"]["colour"] = "red"
+        api.version += 1
+        api.forget()
+        api.send(failure(410, reason="Expired"))
+        await asyncio.sleep(5)
+        assert informer.lister.get("x", "a")["spec"] == {"size": 1, "colour": "red"}
+        assert log[2:] == ["a:1->1"]
+
+
+async def test_a_list_of_pages_that_leaves_out_the_type_of_its_objects_changes_nothing():
+    api = FakeApi(streams=False)
+    type_ = b'"kind":"Pod","apiVersion":"v1",'
+    async with following(api, PODS) as (informer, log):
+        thing = api.put("pods", "a", "x", status={})
+        await quiet()
+        api.send(b'{"type":"MODIFIED","object":{' + type_ + _next_version(api, thing) + b"}")
+        await quiet()
+        assert informer.lister.entry(Key("x", "a")).raw.startswith(b"{" + type_)
+        api.forget()
+        api.send(failure(410, reason="Expired"))
+        await asyncio.sleep(5)
+        assert informer.freshness(0)[0].relists == 2
+        assert log == ["a:->1", "a:1->2"]
+
+
+def _next_version(api, thing):
+    """The object's JSON after one more change that no watch was told of, without the brace it begins with."""
+    api.version += 1
+
+    thing["metadata"]["resourceVersion"] = str(api.version)
+    return msgspec.json.encode(thing)[1:]
+
+
 async def test_a_minute_of_server_errors_is_outlasted_and_its_retry_after_honoured(api):
     async with following(api, PODS) as (informer, log):
         api.faults["pods"] = failure(503, retry_after=20)
@@ -342,6 +428,25 @@ async def test_when_the_server_answers_one_watch_again_the_others_need_not_wait(
                 break
         await quiet()
         assert len(api.open_watches()) == len(kinds)
+
+
+async def test_a_watch_is_urged_on_only_now_and_then(api):
+    async with following(api, PODS) as (informer, _):
+        assert informer.follows("x")
+        api.faults["pods"] = no_answer()
+        api.send(no_answer())
+        await asyncio.sleep(60)
+        assert not informer.follows("x")
+        asked = len(api.asked)
+        for _ in range(100):
+            informer.nudge()
+            await asyncio.sleep(0.01)
+        assert 1 <= len(api.asked) - asked <= 3
+        api.faults.clear()
+        await asyncio.sleep(1)
+        informer.nudge()
+        await quiet()
+        assert informer.follows("x")
 
 
 async def test_after_an_outage_an_expired_version_lists_again_without_a_long_pause(api):

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.meta import Meta
+from aimctrl.runtime import leader
 from aimctrl.runtime.election import LeaderOptions
 from aimctrl.runtime.errors import (
     AlreadyExistsError,
@@ -247,6 +249,24 @@ async def test_a_process_that_was_suspended_does_not_lead_for_a_moment() -> None
         assert "could not be renewed" in await within(2.1, a.lost())
         assert a.link.calls == calls, "and the Lease is not taken back behind everybody's back"
         assert server.history == ["a"]
+
+
+async def test_wall_clocks_that_jump_hasten_and_hinder_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Jumping(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Jumping":
+            return super().now(tz) + timedelta(hours=next(jumps))
+
+    jumps = itertools.cycle((0, 30, -1, -30, 1))
+    monkeypatch.setattr(leader, "datetime", Jumping)
+    async with members("a", "b") as (server, [a, b]):
+        await within(0.1, a.start().elector.elected.wait())
+        b.start()
+        await asyncio.sleep(300)
+        assert server.history == ["a"]
+        await a.kill()
+        await within(16.1, b.elector.elected.wait())
+        assert server.history == ["a", "b"]
 
 
 async def test_a_write_whose_answer_was_lost_is_not_a_lost_lease() -> None:

@@ -71,6 +71,15 @@ def test_an_object_that_does_not_fit_is_left_out_of_lists_told_once_a_version_an
         lister.get("x", "b")
 
 
+def test_of_objects_that_did_not_fit_and_are_gone_nothing_is_kept(store, lister):
+    with capture_logs():
+        for number in range(100):
+            put(store, "x", f"bad-{number}", size="large")
+            lister.list()
+            store.remove(Key("x", f"bad-{number}"))
+    assert len(vars(lister)["_told"]) <= 4
+
+
 def test_availability_is_asked_for_each_time(store):
     states = [Unavailable("Syncing", "not yet"), Available()]
     lister = Lister(THINGS, store, lambda: states.pop(0))

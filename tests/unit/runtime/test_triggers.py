@@ -31,6 +31,7 @@ OLD = entry()
         pytest.param(OLD, entry(2, uid="v"), {any_change, came_or_went, spec_changed}, id="replaced"),
         pytest.param(OLD, OLD, {any_change, spec_changed}, id="resync"),
         pytest.param(OLD, entry(2, generation=2), {any_change, spec_changed}, id="generation"),
+        pytest.param(OLD, entry(1, selfLink="other"), {any_change, spec_changed}, id="schema"),
         pytest.param(OLD, entry(2, labels={"a": "b"}), {any_change, spec_changed}, id="labels"),
         pytest.param(OLD, entry(2, annotations={"a": "b"}), {any_change, spec_changed}, id="annotations"),
         pytest.param(OLD, entry(2, finalizers=["f"]), {any_change, spec_changed}, id="finalizers"),

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format controlplane test unit e2e demo lock crds builtin bench-apiserver clean
+.PHONY: help setup lint format controlplane test unit e2e test-faults soak demo lock crds builtin bench bench-apiserver clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,6 +39,12 @@ unit: setup ## The tests that need no API server
 e2e: controlplane ## The tests on a real API server
 	$(BIN)/pytest $(PARALLEL) tests/e2e
 
+test-faults: controlplane ## Everything that can go wrong, as often as CI tries it
+	$(BIN)/pytest tests/faults
+
+soak: controlplane ## The same in full: hundreds of times, for minutes on end
+	$(BIN)/pytest tests/faults --full
+
 demo: setup ## Watch a model become a running service; KEEP=1 leaves it up, REAL=1 is on a real control plane
 	$(BIN)/aimctrl sandbox $(if $(REAL),--apiserver real) $(if $(KEEP),,--once)
 
@@ -50,6 +56,9 @@ LOCK := --upgrade --universal --generate-hashes --no-header --no-annotate --pyth
 
 crds: setup ## Write deploy/crds from the code
 	$(BIN)/aimctrl crds --output-dir deploy/crds
+
+bench: controlplane ## Measure aimctrl beside controller-runtime and kopf; SIZE=medium or full takes hours
+	PYTHONPATH=hack $(BIN)/python -m bench --size $(or $(SIZE),small)
 
 bench-apiserver: controlplane ## Measure the embedded API server beside the real one
 	PYTHONPATH=hack $(BIN)/python -m bench.apiserver
@@ -74,6 +83,7 @@ $(BIN)/uv:
 	$$python -m venv $(VENV) || { echo "cannot make a venv; on Debian: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
+# Bytecode is made here, so that programs start at once even where PYTHONDONTWRITEBYTECODE is set.
 # The stamps say when the last step was done; make does it again when what it was done from is newer.
 $(VENV)/.synced: requirements-dev.lock | $(BIN)/uv
 	$(UV) pip sync --python $(BIN)/python --compile-bytecode --require-hashes requirements-dev.lock
@@ -82,4 +92,5 @@ $(VENV)/.synced: requirements-dev.lock | $(BIN)/uv
 
 $(VENV)/.installed: $(VENV)/.synced pyproject.toml
 	$(UV) pip install --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@

@@ -1,0 +1,140 @@
+"""The peer on aimctrl: a ConfigMap and a status for each Widget, as a user of the framework writes it.
+
+It says on stdout, as JSON lines, when it has reconciled for the first time ("first"), when it has had nothing to do for
+a second ("drained", with the time of its last reconcile), and its totals after SIGTERM ("end").
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import signal
+import time
+from contextlib import suppress
+from datetime import datetime
+
+import uvloop
+
+from aimctrl.kube.core import CONFIGMAPS
+from aimctrl.runtime import (
+    Change,
+    Client,
+    Controller,
+    ControllerOptions,
+    Manager,
+    Request,
+    Result,
+    Target,
+    connect,
+    owns,
+    spec_changed,
+)
+from aimctrl.runtime.errors import AlreadyExistsError
+from bench.widgets import WIDGETS, Condition, Widget, WidgetStatus
+
+
+class Widgets:
+    """Gives each Widget its ConfigMap and its status, and counts how often it was asked to."""
+
+    def __init__(self, manager: Manager) -> None:
+        self.reconciles = 0
+        self.last = 0.0
+        self._client = manager.client
+        self._widgets = manager.informers.informer(WIDGETS).lister
+        self._children = manager.informers.informer(CONFIGMAPS).lister
+
+    async def reconcile(self, request: Request) -> Result:
+        """Reconcile one Widget."""
+        widget = self._widgets.get(request.namespace, request.name)
+        if widget is not None and widget.metadata.deletion_timestamp is None:
+            await self._have_child(widget)
+            await self._have_status(widget, request.now)
+        self.reconciles += 1
+        self.last = time.time()
+        if self.reconciles == 1:
+            self.say("first", self.last)
+        return Result()
+
+    async def report(self) -> None:
+        """Say when a second has passed without a reconcile."""
+        seen = 0
+        while not seen or seen != self.reconciles:
+            seen = self.reconciles
+            await asyncio.sleep(1)
+        self.say("drained", self.last)
+
+    def say(self, event: str, at: float) -> None:
+        """Tell whoever measures."""
+        print(json.dumps({"event": event, "time": at, "reconciles": self.reconciles}), flush=True)
+
+    async def _have_child(self, widget: Widget) -> None:
+        wanted = {"image": widget.spec.image}
+        child = self._children.get(widget.metadata.namespace, widget.metadata.name)
+        if child is None:
+            meta = {"name": widget.metadata.name, "namespace": widget.metadata.namespace}
+            owner = Target(WIDGETS, widget.metadata).owner_reference()
+            with suppress(AlreadyExistsError):
+                await self._client.create(
+                    CONFIGMAPS, {"metadata": {**meta, "ownerReferences": [owner]}, "data": wanted}
+                )
+        elif child.data != wanted:
+            await self._client.patch(CONFIGMAPS, widget.key, {"data": wanted})
+
+    async def _have_status(self, widget: Widget, now: datetime) -> None:
+        wanted = _status(widget, now)
+        if wanted != widget.status:
+            await self._client.patch(WIDGETS, widget.key, {"status": wanted.wire()}, subresource="status")
+
+
+def _status(widget: Widget, now: datetime) -> WidgetStatus:
+    held, generation = widget.status.conditions, widget.metadata.generation
+    ready = Condition(
+        type="Ready",
+        status="True",
+        reason="Converged",
+        message="The ConfigMap exists.",
+        observed_generation=generation,
+        last_transition_time=held[0].last_transition_time if held else f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    return WidgetStatus(observed_generation=generation, conditions=(ready,))
+
+
+def _generation_changed(change: Change) -> bool:
+    old, new = change.old, change.new
+    return old is None or new is None or old.generation != new.generation
+
+
+async def _main(options: argparse.Namespace) -> None:
+    async with Client(await connect(options.kubeconfig)) as client:
+        manager = Manager(client)
+        widgets = Widgets(manager)
+        controller = Controller(
+            "widgets",
+            WIDGETS,
+            widgets,
+            watches=(owns(CONFIGMAPS, WIDGETS),),
+            predicate=_generation_changed if options.generation_only else spec_changed,
+            options=ControllerOptions(max_concurrent=options.workers),
+        )
+        manager.add(controller)
+        manager.on_elected(_freeze)
+        manager.add_runnable(widgets.report, name="report", leader_only=False)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, manager.stop)
+        await manager.run()
+        widgets.say("end", time.time())
+
+
+async def _freeze() -> None:
+    """What the caches hold by now stays: the collector need not walk it again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+if __name__ == "__main__":
+    gc.disable()  # until all is listed next to nothing becomes garbage
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kubeconfig")
+    parser.add_argument("--workers", type=int, default=ControllerOptions().max_concurrent)
+    parser.add_argument("--generation-only", action="store_true")
+    uvloop.run(_main(parser.parse_args()))

@@ -1,0 +1,111 @@
+"""The programs that are measured: aimctrl's own peer as it is here, the others built or installed into the cache."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.assets import Assets
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parents[1] / "src"
+
+GO, FIFO, OURS, KOPF = "controller-runtime", "controller-runtime, FIFO", "aimctrl", "kopf"
+GENERATION_ONLY = "--generation-only"
+
+
+class UnbuiltError(Exception):
+    """A peer could not be built or installed; its tool has said why on stderr."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How to start a peer: its name in the tables, its command, and what to add to the environment."""
+
+    name: str
+    command: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+
+    def with_options(self, *options: str) -> "Program":
+        """The same program with these options besides."""
+        return Program(self.name, (*self.command, *options), self.env)
+
+
+def ours() -> Program:
+    """The peer on aimctrl, in the Python that runs the benchmark."""
+    return Program(OURS, (sys.executable, "-m", "bench.ours"), (("PYTHONPATH", _paths()),))
+
+
+def operator(*options: str) -> Program:
+    """`aimctrl run` without endpoints."""
+    quiet = ("--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=json", "--log-level=warning")
+    code = "import sys; from aimctrl.cli import main; sys.exit(main())"
+    return Program("aimctrl run", (sys.executable, "-c", code, "run", *quiet, *options), (("PYTHONPATH", _paths()),))
+
+
+def stand_ins() -> Program:
+    """Nodes, kubelets and KServe for the operator, on the real control plane."""
+    return Program("stand-ins", (sys.executable, "-m", "bench.stand_ins"), (("PYTHONPATH", _paths()),))
+
+
+def controller_runtime() -> Program:
+    """The peer on controller-runtime, built where the cache does not hold it.
+
+    Raises UnbuiltError.
+    """
+    folder = HERE / "go"
+    target = _cached(folder.iterdir()) / "peer"
+    if not target.is_file():
+        _say("building the peer on controller-runtime; the first time takes minutes")
+        unfinished = target.with_name(f".peer.{os.getpid()}")
+        flags = ("-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(unfinished))
+        _call("go", "build", *flags, ".", cwd=folder, env={"CGO_ENABLED": "0", "GOWORK": "off"})
+        unfinished.rename(target)
+    return Program(GO, (str(target),))
+
+
+def kopf() -> Program:
+    """The peer on kopf, in a venv of its own that holds what kopf.lock says.
+
+    Raises UnbuiltError.
+    """
+    lock = HERE / "kopf.lock"
+    venv = _cached([lock]) / "venv"
+    python, uv = venv / "bin" / "python", str(Path(sys.executable).with_name("uv"))
+    if not (venv / "installed").is_file():
+        _say("installing kopf")
+        _call(uv, "--quiet", "venv", "--clear", "--python", sys.executable, str(venv))
+        options = ("--compile-bytecode", "--require-hashes", "--python", str(python))
+        _call(uv, "--quiet", "pip", "sync", *options, str(lock))
+        (venv / "installed").touch()
+    peer = str(HERE / "kopf_peer.py")
+    command = (str(python), "-m", "kopf", "run", "--quiet", "--standalone", "--all-namespaces", peer)
+    return Program(KOPF, command)
+
+
+def _cached(sources: Iterable[Path]) -> Path:
+    """A folder of the cache that is another one whenever what is built from has changed."""
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    folder = Assets().cache.parent / "bench" / digest.hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _call(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    try:
+        subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnbuiltError(f"{command[0]} failed: {error}") from error
+
+
+def _paths() -> str:
+    return os.pathsep.join([str(SOURCE), str(HERE.parent)])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format controlplane test unit e2e test-faults soak demo lock crds builtin bench bench-apiserver clean
+.PHONY: help setup lint format controlplane test unit e2e e2e-embedded test-faults soak demo lock crds builtin bench bench-apiserver clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,7 +28,7 @@ controlplane: setup ## Build etcd, kube-apiserver and kube-controller-manager; k
 	$(BIN)/python hack/controlplane build
 
 test: lint controlplane ## Everything; the last line says how it went
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest
 
 # A process for each core, with a control plane of its own; a file stays in one, the slow files come first.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -38,6 +38,9 @@ unit: setup ## The tests that need no API server
 
 e2e: controlplane ## The tests on a real API server
 	$(BIN)/pytest $(PARALLEL) tests/e2e
+
+e2e-embedded: controlplane ## The same on the API server of aimctrl.sandbox
+	$(BIN)/pytest $(PARALLEL) tests/e2e --apiserver=embedded
 
 test-faults: controlplane ## Everything that can go wrong, as often as CI tries it
 	$(BIN)/pytest tests/faults

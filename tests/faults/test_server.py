@@ -8,17 +8,14 @@ import pytest
 import pytest_asyncio
 
 from controlplane import ControlPlane
-from support.keeper import PARENT_CRD, Home, KeeperOptions, home, named
+from support.keeper import Home, KeeperOptions, home, named, plane_of_parents
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane that knows Parents, its garbage collector too."""
-    file = tmp_path_factory.mktemp("crds") / "parents.yaml"
-    file.write_text(PARENT_CRD, encoding="utf-8")
-    with ControlPlane(crds=[file]) as plane:
+    with plane_of_parents(tmp_path_factory.mktemp("crds")) as plane:
         yield plane
 
 

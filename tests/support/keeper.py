@@ -5,8 +5,8 @@ hardest case, where nothing but what the runtime promises keeps a second child a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,15 @@ spec:
             properties:
               value: {x-kubernetes-preserve-unknown-fields: true}
 """
+
+
+@contextmanager
+def plane_of_parents(folder: Path) -> Iterator[ControlPlane]:
+    """A control plane that knows Parents, its garbage collector too; the CRD is written into the folder."""
+    file = folder / "parents.yaml"
+    file.write_text(PARENT_CRD, encoding="utf-8")
+    with ControlPlane(crds=[file]) as plane:
+        yield plane
 
 
 class ParentSpec(Model):

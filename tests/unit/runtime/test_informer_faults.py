@@ -32,6 +32,15 @@ def api(request):
     return FakeApi(streams=request.param, page_size=2)
 
 
+async def one_recovers(api):
+    """Until a watch is open again, and what follows on that at once."""
+    for _ in range(300):
+        await asyncio.sleep(0.1)
+        if api.open_watches():
+            break
+    await quiet()
+
+
 async def test_no_page_is_lost_and_a_token_that_expires_starts_the_list_over():
     api = FakeApi(streams=False, page_size=2)
     for name in "abcde":
@@ -308,11 +317,7 @@ async def test_refused_credentials_are_not_taken_for_a_lack_of_rights_and_all_go
         assert {one.availability for one in informers.freshness()} == {Available()}
         assert min(one.seconds for one in informers.freshness()) > 500, "it shows in how long ago a word came"
         api.faults.clear()
-        for _ in range(300):
-            await asyncio.sleep(0.1)
-            if api.open_watches():
-                break
-        await quiet()
+        await one_recovers(api)
         assert len(api.open_watches()) == len(kinds)
 
 
@@ -422,11 +427,7 @@ async def test_when_the_server_answers_one_watch_again_the_others_need_not_wait(
         api.send(no_answer())
         await asyncio.sleep(600)
         api.faults.clear()
-        for _ in range(300):
-            await asyncio.sleep(0.1)
-            if api.open_watches():
-                break
-        await quiet()
+        await one_recovers(api)
         assert len(api.open_watches()) == len(kinds)
 
 

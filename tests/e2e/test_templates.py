@@ -232,8 +232,9 @@ async def test_templates_beyond_the_limit_wait_in_line_the_oldest_first(stage: S
         await here.world.have(AIM_SERVICE_TEMPLATE, name, here.namespace, modelName=here.name)
 
     async def of(status: str) -> list[str]:
+        """The templates the operator says this of; one it has not seen yet has no conditions, and is none of them."""
         found = await here.world.all(AIM_SERVICE_TEMPLATE, here.namespace)
-        return sorted(t.metadata.name for t in found if t.status.status == status)
+        return sorted(t.metadata.name for t in found if t.status.status == status and t.status.conditions)
 
     async def settled() -> bool:
         return len(await of("Progressing")) + len(await of("Pending")) == len(names)

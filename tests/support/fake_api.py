@@ -20,8 +20,7 @@ def no_answer() -> Exception:
 def failure(code: int, *, reason: str = "", message: str = "no", retry_after: int | None = None) -> Exception:
     """The error a client raises for such an answer."""
     body = msgspec.json.encode({"kind": "Status", "code": code, "reason": reason, "message": message})
-    headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
-    return refusal(Call("GET", "/fake"), code, headers, body)
+    return refusal(Call("GET", "/fake"), code, body, None if retry_after is None else str(retry_after))
 
 
 class FakeApi:

@@ -1,7 +1,6 @@
 """From an API server's refusal to the error that says what to do about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -16,13 +15,12 @@ SLIM = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application
 _TEXT_LIMIT = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One HTTP request; `limit` is the number of bytes of the answer to read, 0 for all."""
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    query: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
     content_type: str = JSON
     accept: str = JSON
@@ -53,8 +51,8 @@ _BY_CODE: dict[int, type[errors.ApiError]] = {
 }
 
 
-def refusal(call: Call, code: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
-    """The error for an answer that is no success.
+def refusal(call: Call, code: int, body: bytes, retry_after: str | None = None) -> errors.ApiError:
+    """The error for an answer that is no success; `retry_after` is the header of that name.
 
     Anything but a Status object (a proxy's page, say) is quoted, cut short.
     """
@@ -67,7 +65,7 @@ def refusal(call: Call, code: int, headers: Mapping[str, str], body: bytes) -> e
         details=details,
         method=call.method,
         path=call.path,
-        retry_after=_seconds(headers.get("Retry-After"), details.get("retryAfterSeconds")),
+        retry_after=_seconds(retry_after, details.get("retryAfterSeconds")),
     )
     return _class(answer)(answer)
 
@@ -88,7 +86,7 @@ def gibberish(call: Call, body: bytes) -> errors.ServerError:
 def from_status(raw: bytes, call: Call) -> errors.ApiError:
     """The error for a Status object sent inside a stream (a watch's ERROR event)."""
     code = msgspec.json.decode(raw, type=_Code).code
-    return refusal(call, code, {}, raw)
+    return refusal(call, code, raw)
 
 
 class _Code(msgspec.Struct):

@@ -6,7 +6,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -225,8 +225,8 @@ class Client:
         Silence never ends it: the reader sets the limit.
         """
         call = Call("GET", path, query, accept=accept)
-        async with self._transport.stream(call) as pieces, aclosing(_lines(pieces)) as lines:
-            yield lines
+        async with self._transport.stream(call) as pieces:
+            yield _Lines(pieces)
 
     async def request(
         self,
@@ -307,15 +307,29 @@ def _version(meta: Meta) -> int:
     return int(meta.resource_version) if meta.resource_version.isdecimal() else 0
 
 
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[bytes]]:
-    rest: list[bytes] = []
-    async for piece in pieces:
-        head, newline, tail = piece.rpartition(b"\n")
-        if not newline:
-            rest.append(piece)
-            continue
-        whole = b"".join([*rest, head])
-        rest = [tail] if tail else []
-        yield whole.split(b"\n")
-    if any(rest):
-        yield [b"".join(rest)]  # a line cut off; the reader finds out
+class _Lines:
+    """The whole lines in pieces of text, however these are cut; a line cut off at the end too, as the last one."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest: list[bytes] = []
+
+    def __aiter__(self) -> "_Lines":
+        return self
+
+    async def __anext__(self) -> list[bytes]:
+        while True:
+            try:
+                piece = await self._pieces.__anext__()
+            except StopAsyncIteration:
+                rest, self._rest = b"".join(self._rest), []
+                if rest:
+                    return [rest]
+                raise
+            head, newline, tail = piece.rpartition(b"\n")
+            if not newline:
+                self._rest.append(piece)
+                continue
+            whole = b"".join([*self._rest, head]) if self._rest else head
+            self._rest = [tail] if tail else []
+            return whole.split(b"\n")

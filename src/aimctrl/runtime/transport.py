@@ -1,31 +1,28 @@
 """HTTP to the API server: authorization, the mapping to errors, retries that are safe, and streams.
 
-Calls and streams have connection pools of their own, so that many watches never starve the calls.
+Calls share a pool of connections, streams have one each, so that many watches never starve the calls.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol, TypeVar, cast
+from contextlib import asynccontextmanager
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
-from yarl import URL
 
 from aimctrl import __version__
 from aimctrl.runtime.answers import Call, refusal, silence
 from aimctrl.runtime.connection import Connection
+from aimctrl.runtime.dialling import ConnectError, UntrustedError, proxy_proof, target
 from aimctrl.runtime.errors import ApiError, ConnectionFailedError, NotLeaderError, ServerError, ThrottledError
-from aimctrl.runtime.fence import FencedBody, dial
+from aimctrl.runtime.pool import Pool
+from aimctrl.runtime.wire import Answer, Wire
 
 _ATTEMPTS = 3
 _LONGEST_PAUSE = 10.0
 _CALLS_AT_ONCE = 64
-_READ_BUFFER = 1 << 20
 _ERROR_LIMIT = 1 << 20
-
-T = TypeVar("T")
 
 
 class RequestMetrics(Protocol):
@@ -59,24 +56,26 @@ class Transport:
         may_write: Callable[[], bool],
     ) -> None:
         self._connection = connection
-        self._sender = f"{sender} aimctrl/{__version__}"
         self._metrics = metrics
         self._timeout = timeout
         self._may_write = may_write
         self._host = urlsplit(connection.server).netloc
-        self._calls: aiohttp.ClientSession | None = None
-        self._streams: aiohttp.ClientSession | None = None
+        self._target = target(connection)
+        self._fixed = (
+            f"Host: {self._host}\r\nUser-Agent: {sender} aimctrl/{__version__}\r\nAccept-Encoding: identity\r\n"
+        )
+        if connection.server.startswith("http://"):
+            self._fixed += proxy_proof(connection)
+        self._pool: Pool | None = None
 
     async def open(self) -> None:
-        """Make the pools, on the running event loop."""
-        self._calls = self._session(_CALLS_AT_ONCE)
-        self._streams = self._session(0)
+        """Make the pool, on the running event loop."""
+        self._pool = Pool(self._connection, _CALLS_AT_ONCE)
 
     async def close(self) -> None:
-        """Close all connections; open streams end."""
-        for session in (self._calls, self._streams):
-            if session is not None:
-                await session.close()
+        """Close all connections; calls under way fail, open streams end."""
+        if self._pool is not None:
+            self._pool.close()
 
     async def send(self, call: Call) -> bytes:
         """The body of the answer.
@@ -115,129 +114,132 @@ class Transport:
         Raises ApiError by the answer, also out of the iteration. Nothing is retried and nothing times out once the
         answer has begun: the reader knows how long silence may last.
         """
-        response = await self._open(call)
+        pool = self._opened()
+        wire = await self._begin(pool, call)
         try:
-            async with aclosing(_pieces(response, call)) as pieces:
-                yield pieces
+            yield _Pieces(wire, call)
         finally:
-            _hang_up(response)
+            pool.drop(wire)
 
-    async def _open(self, call: Call) -> aiohttp.ClientResponse:
-        try:
-            async with asyncio.timeout(self._timeout):
-                response: aiohttp.ClientResponse = await self._ask(self._streams, call, None)
-                if _is_success(response):
-                    return response
-                async with response:
-                    body = await _read(response, _ERROR_LIMIT)
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            self._metrics.request("<error>", call.method, self._host)
-            raise silence(call, error) from error
-        raise refusal(call, response.status, response.headers, body)
+    async def _begin(self, pool: Pool, call: Call) -> Wire:
+        """A connection on which the answer has begun, and is a success."""
+        for attempt in (1, 2):
+            request = self._request(call, await self._connection.authorization())
+            try:
+                async with asyncio.timeout(self._timeout):
+                    wire, refused = await _begun(pool, request)
+            except OSError as error:  # TimeoutError is an OSError
+                raise await self._unanswered(call, error) from error
+            self._count(wire.status, call)
+            if refused is None:
+                return wire
+            if wire.status != 401 or attempt == 2:
+                break
+            await self._connection.renew()
+        raise refusal(call, wire.status, refused or b"", wire.retry_after)
 
     async def _attempt(self, call: Call) -> bytes:
-        if not call.reads and not self._may_write():
-            raise _held_back(call)
-        try:
-            response = await self._ask(self._calls, call, self._timeout)
-            async with response:
-                body = await _read(response, call.limit if _is_success(response) else _ERROR_LIMIT)
-        except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error.__cause__, NotLeaderError):
-                raise _held_back(call) from error
-            self._metrics.request("<error>", call.method, self._host)
-            raise silence(call, error) from error
-        if not _is_success(response):
-            raise refusal(call, response.status, response.headers, body)
-        return body
-
-    async def _ask(self, session: aiohttp.ClientSession | None, call: Call, total: float | None) -> Any:
-        """The answer's head; a 401 is answered with fresh credentials, once.
-
-        A new connection trusts what is to be trusted by now (connection.py).
-        """
-        if session is None:
-            raise RuntimeError("the client is not open: use `async with Client(...)`")
+        """One attempt, and a second where the credentials are refused and there may be better ones."""
+        pool = self._opened()
         for attempt in (1, 2):
+            request = self._request(call, await self._connection.authorization())
             try:
-                response = await session.request(
-                    call.method,
-                    self._url(call),
-                    data=call.body if call.reads else FencedBody(call.body or b"", self._may_write),
-                    headers=await self._headers(call),
-                    allow_redirects=False,
-                    proxy=self._connection.proxy or None,
-                    server_hostname=self._connection.server_name or None,
-                    ssl=self._connection.ssl or True,
-                    timeout=aiohttp.ClientTimeout(total=total),
-                )
-            except aiohttp.ClientConnectorCertificateError:
-                await self._connection.renew()  # the authorities may be others by now; the next attempt trusts them
-                raise
-            except asyncio.CancelledError as error:
-                if cast("asyncio.Task[Any]", asyncio.current_task()).cancelling():
-                    raise
-                # aiohttp cancels who waits for a connection when its pool is closed; task groups would not notice.
-                raise aiohttp.ClientConnectionError("no connection came about") from error
-            self._metrics.request(str(response.status), call.method, self._host)
-            if response.status != 401 or attempt == 2:
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._exchange(pool, call, request)
+            except OSError as error:
+                raise await self._unanswered(call, error) from error
+            self._count(answer.status, call)
+            if answer.status != 401 or attempt == 2:
                 break
-            response.release()
             await self._connection.renew()
-        return response
+        if not _is_success(answer.status):
+            raise refusal(call, answer.status, answer.body, answer.retry_after)
+        return answer.body
 
-    def _url(self, call: Call) -> URL:
+    async def _exchange(self, pool: Pool, call: Call, request: bytes) -> Answer:
+        wire = await pool.take()
+        try:
+            if not call.reads and not self._may_write():  # nothing is awaited from here to the bytes (fence.py)
+                raise NotLeaderError(f"{call.method} {call.path} was not sent: this process does not lead any more")
+            wire.send(request, limit=call.limit)
+            return await wire.answer()
+        finally:
+            pool.give(wire)
+
+    async def _unanswered(self, call: Call, error: OSError) -> ConnectionFailedError:
+        self._metrics.request("<error>", call.method, self._host)
+        if isinstance(error, UntrustedError):
+            await self._connection.renew()  # the authorities may be others by now; the next attempt trusts them
+        return silence(call, error)
+
+    def _count(self, status: int, call: Call) -> None:
+        self._metrics.request(str(status), call.method, self._host)
+
+    def _opened(self) -> Pool:
+        if self._pool is None:
+            raise RuntimeError("the client is not open: use `async with Client(...)`")
+        return self._pool
+
+    def _request(self, call: Call, authorization: str | None) -> bytes:
         query = f"?{urlencode(call.query)}" if call.query else ""
-        return URL(f"{self._connection.server}{call.path}{query}", encoded=True)
-
-    async def _headers(self, call: Call) -> dict[str, str]:
-        headers = {"Accept": call.accept, "Accept-Encoding": "identity"}
-        if call.body is not None:
-            headers["Content-Type"] = call.content_type
-        authorization = await self._connection.authorization()
+        if not f"{call.method}{call.path}{call.accept}{call.content_type}{authorization}".isprintable():
+            raise ValueError(f"a line break or the like in the path, the types or the credentials of {call.method}")
+        head = f"{call.method} {self._target}{call.path}{query} HTTP/1.1\r\n{self._fixed}Accept: {call.accept}\r\n"
         if authorization:
-            headers["Authorization"] = authorization
-        return headers
-
-    def _session(self, limit: int) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=60, socket_factory=dial)
-        return aiohttp.ClientSession(
-            connector=connector,
-            headers={"User-Agent": self._sender},
-            read_bufsize=_READ_BUFFER,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
+            head += f"Authorization: {authorization}\r\n"
+        if call.body is None:
+            return f"{head}\r\n".encode()
+        return (
+            f"{head}Content-Type: {call.content_type}\r\nContent-Length: {len(call.body)}\r\n\r\n".encode() + call.body
         )
 
 
-def _is_success(response: aiohttp.ClientResponse) -> bool:
-    return 200 <= response.status < 300  # redirects lead to login pages, not to objects
+class _Pieces:
+    """The body of an answer that streams."""
+
+    def __init__(self, wire: Wire, call: Call) -> None:
+        self._wire = wire
+        self._call = call
+
+    def __aiter__(self) -> "_Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._wire.piece()
+        except OSError as error:
+            raise silence(self._call, error) from error
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
 
-def _held_back(call: Call) -> NotLeaderError:
-    return NotLeaderError(f"{call.method} {call.path} was not sent: this process does not lead any more")
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300  # redirects lead to login pages, not to objects
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    if not limit:
-        return await response.read()
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size >= limit:
-            response.close()  # the rest may never end
-            break
-    return b"".join(parts)[:limit]
-
-
-async def _pieces(response: aiohttp.ClientResponse, call: Call) -> AsyncGenerator[bytes]:
+async def _begun(pool: Pool, request: bytes) -> tuple[Wire, bytes | None]:
+    """A connection on which the answer has begun; one that is no success is closed, and what it said comes along."""
+    wire = await pool.dial()
+    refused: bytes | None = None
     try:
-        async for part in response.content.iter_any():
-            yield part
-    except (aiohttp.ClientError, OSError) as error:
-        raise silence(call, error) from error
+        wire.send(request, streams=True)
+        if not _is_success(await wire.head()):
+            refused = await _read(wire)
+    except BaseException:
+        pool.drop(wire)
+        raise
+    if refused is not None:
+        pool.drop(wire)
+    return wire, refused
+
+
+async def _read(wire: Wire) -> bytes:
+    """What a refusal says, as far as anybody wants to know."""
+    body = b""
+    while len(body) < _ERROR_LIMIT and (piece := await wire.piece()):
+        body += piece
+    return body
 
 
 def _worth_repeating(call: Call, error: BaseException) -> bool:
@@ -246,7 +248,7 @@ def _worth_repeating(call: Call, error: BaseException) -> bool:
     if isinstance(error, ConnectionFailedError):
         if isinstance(error.__cause__, TimeoutError):
             return False  # whoever asks has waited long enough
-        return call.reads or isinstance(error.__cause__, aiohttp.ClientConnectorError)
+        return call.reads or isinstance(error.__cause__, ConnectError)
     return call.reads and isinstance(error, ServerError)
 
 
@@ -257,11 +259,3 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = (error.answer.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
     return asked + _jitter(state)
-
-
-def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """Drop the connection at once: to close it is to wait for a TLS farewell that nobody awaits."""
-    connection = response.connection
-    if connection is not None and connection.transport is not None:
-        connection.transport.abort()
-    response.close()

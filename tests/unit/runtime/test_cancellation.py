@@ -408,9 +408,8 @@ async def test_a_request_cut_off_anywhere_gives_its_connection_back(use: Any, ca
                 done.set()
 
             await scissors.run(ask(), done.wait)
-            for session in (sender._calls, sender._streams):
-                assert session is not None
-                assert not session.connector._acquired  # type: ignore[union-attr]
+            assert sender._pool is not None
+            assert not sender._pool._out
             await use(sender, call)
         if not scissors.cut:
             break

@@ -4,9 +4,13 @@ It says on stdout, as JSON lines, when it has reconciled for the first time ("fi
 a second ("drained", with the time of its last reconcile), and its totals after SIGTERM ("end").
 """
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # until all is imported and listed next to nothing becomes garbage, and looking for it takes time
+
 import argparse
 import asyncio
-import gc
 import json
 import signal
 import time
@@ -132,7 +136,6 @@ async def _freeze() -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()  # until all is listed next to nothing becomes garbage
     parser = argparse.ArgumentParser()
     parser.add_argument("--kubeconfig")
     parser.add_argument("--workers", type=int, default=ControllerOptions().max_concurrent)

@@ -20,8 +20,9 @@ ControllerError
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 
 class ControllerError(Exception):
@@ -52,14 +53,13 @@ class LeadershipLostError(TerminalError):
     """Leadership has ended for this run of the program; a new run may lead again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the API server said in a failed request: the fields of its Status object, and of the request."""
 
     code: int = 0
     reason: str = ""
     message: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    details: Mapping[str, Any] = {}
     method: str = ""
     path: str = ""
     retry_after: float | None = None

@@ -11,12 +11,12 @@ import socket
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from aimctrl.kube.core import EVENTS
 from aimctrl.kube.kinds import Key
@@ -26,6 +26,9 @@ from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import ControllerError, NotFoundError, TransientError
 from aimctrl.runtime.plan import Note, Target
 from aimctrl.runtime.workqueue import TokenBucket
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +56,7 @@ Outcome = Literal["sent", "dropped", "failed"]
 _Same = tuple[str, str, str, str]
 
 
-@dataclass(slots=True)
-class _Series:
+class _Series(msgspec.Struct):
     """One event and its repeats; times in seconds of the loop, but for the stamps."""
 
     name: str
@@ -65,7 +67,7 @@ class _Series:
     heard: float
     count: int = 1
     written: float | None = None
-    timer: asyncio.TimerHandle | None = field(default=None)
+    timer: asyncio.TimerHandle | None = None
 
 
 class EventRecorder:
@@ -166,12 +168,7 @@ class EventRecorder:
         again = series.written is not None
         series.written = asyncio.get_running_loop().time()
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(TransientError),
-                stop=stop_after_attempt(4),
-                wait=wait_random_exponential(multiplier=0.5, max=10),
-                reraise=True,
-            ):
+            async for attempt in _retrying():
                 with attempt:
                     await self._send(series, again=again)
         except ControllerError as error:
@@ -209,6 +206,17 @@ class EventRecorder:
             "regarding": regarding | ({"namespace": meta.namespace} if meta.namespace else {}),
         }
         return manifest | ({"series": _counted(series)} if series.count > 1 else {})
+
+
+def _retrying() -> "AsyncRetrying":
+    from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+    return AsyncRetrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(4),
+        wait=wait_random_exponential(multiplier=0.5, max=10),
+        reraise=True,
+    )
 
 
 def _counted(series: _Series) -> dict[str, Any]:

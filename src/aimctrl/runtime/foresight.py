@@ -1,8 +1,9 @@
 """What carrying a plan out would come to, told without a single write, so that it can be explained to a person."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from aimctrl.kube.core import NAMESPACES
 from aimctrl.kube.kinds import Key, Kind
@@ -35,8 +36,7 @@ class Action(StrEnum):
     """It may not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What would be done about one child or removal, and why where that is not plain; `refusal` where it is refused."""
 
     action: Action
@@ -46,8 +46,7 @@ class Step:
     refusal: Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Foresight(Generic[Observed]):
+class Foresight(msgspec.Struct, Generic[Observed], frozen=True):
     """What was observed, what was decided once refusals that can be foreseen are known, and what would be done.
 
     `requeue_after`: seconds until it would be looked at again unasked.

@@ -7,18 +7,15 @@ https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
+import msgspec
 
-from aimctrl.kube import yaml_text
 from aimctrl.runtime.trust import Pem, Trust
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A cluster, a user or a context: its fields, and the folder that relative paths in it start from."""
 
     fields: Mapping[str, Any]
@@ -52,8 +49,7 @@ class Section:
         return Pem.of(path) if path else None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What a context says: the API server, who we are there, and the namespace to work in."""
 
     context: str
@@ -74,8 +70,7 @@ class Place:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Kubeconfig:
+class Kubeconfig(msgspec.Struct, frozen=True):
     """One or several files, merged: the first that has an entry of some name, or a current context, wins."""
 
     clusters: Mapping[str, Section]
@@ -119,6 +114,10 @@ def read(files: Iterable[Path]) -> Kubeconfig:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
+    import yaml  # a pod needs none
+
+    from aimctrl.kube import yaml_text
+
     try:
         content = yaml_text.load(path.read_bytes())
     except yaml.YAMLError as error:

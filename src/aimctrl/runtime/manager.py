@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -20,12 +20,14 @@ from aimctrl.runtime.client import Client
 from aimctrl.runtime.controller import Controller, Host
 from aimctrl.runtime.events import EventRecorder
 from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
-from aimctrl.runtime.leader import LeaderElector
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.reflector import IDLE_SECONDS
 from aimctrl.runtime.serving import Serving, parse_address
 from aimctrl.runtime.watchdog import watched
+
+if TYPE_CHECKING:
+    from aimctrl.runtime.leader import LeaderElector
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +69,7 @@ class Manager:
         client: Client,
         *,
         namespaces: Iterable[str] = (),
-        leader: LeaderElector | None = None,
+        leader: "LeaderElector | None" = None,
         metrics: Metrics | None = None,
         options: ManagerOptions = ManagerOptions(),
     ) -> None:

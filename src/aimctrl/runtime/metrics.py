@@ -5,19 +5,17 @@
 Source: https://book.kubebuilder.io/reference/metrics-reference
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
-from math import inf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+import msgspec
 
 from aimctrl.runtime.informer import Freshness
 from aimctrl.runtime.tallies import Family, Spread, Tally
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,9 +25,10 @@ QUEUE_BUCKETS = (0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.
 Outcome = Literal["success", "error", "terminal", "requeue", "requeue_after"]
 """How a reconcile ended; `terminal` is counted as an error of its own and as an error."""
 
+_FAILED = frozenset(("error", "terminal"))
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+
+class Definition(msgspec.Struct, frozen=True):
     """One metric: `type` decides how it is kept, `state` ones are read at each scrape and hold nothing."""
 
     name: str
@@ -137,17 +136,6 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("aimctrl_informer_broken_lines_total", "state", "Lines of a watch that could not be read.", _INFORMER),
 )
 
-_BY_NAME = {d.name: d for d in DEFINITIONS}
-
-_OF_A_WATCH: dict[str, Callable[[Freshness], float]] = {
-    "aimctrl_informer_last_contact_seconds": lambda watch: watch.seconds,
-    "aimctrl_informer_synced": lambda watch: watch.synced,
-    "aimctrl_informer_objects": lambda watch: watch.objects,
-    "aimctrl_informer_relists_total": lambda watch: watch.relists,
-    "aimctrl_informer_failures_total": lambda watch: watch.failures,
-    "aimctrl_informer_broken_lines_total": lambda watch: watch.broken_lines,
-}
-
 
 class QueueMetrics:
     """What a workqueue reports (the `QueueMetrics` protocol of runtime/workqueue.py); durations are seconds."""
@@ -163,13 +151,13 @@ class QueueMetrics:
 
     def added(self, depth: int) -> None:
         """A key became ready; that many wait now."""
-        self._adds.inc()
-        self._depth.set(depth)
+        self._adds.value += 1  # a call would cost more, here and wherever each reconcile passes
+        self._depth.value = depth
 
     def taken(self, waited: float, depth: int) -> None:
         """A worker took a key that had waited that long."""
         self._waited.observe(waited)
-        self._depth.set(depth)
+        self._depth.value = depth
 
     def finished(self, worked: float) -> None:
         """A worker gave a key back after that long."""
@@ -186,6 +174,7 @@ class ControllerMetrics:
     def __init__(self, metrics: "Metrics", name: str) -> None:
         self._total = metrics.tally("controller_runtime_reconcile_total")
         self._name = name
+        self._ended: dict[Outcome, Tally] = {}
         self._errors = metrics.tally("controller_runtime_reconcile_errors_total").labels(name)
         self._terminal = metrics.tally("controller_runtime_terminal_reconcile_errors_total").labels(name)
         self._panics = metrics.tally("controller_runtime_reconcile_panics_total").labels(name)
@@ -202,14 +191,18 @@ class ControllerMetrics:
 
     def started(self) -> None:
         """A reconcile begins."""
-        self._active.inc()
+        self._active.value += 1
 
     def finished(self, outcome: Outcome, seconds: float) -> None:
         """The reconcile that began has ended."""
-        self._active.dec()
+        self._active.value -= 1
         self._seconds.observe(seconds)
-        self._total.labels(self._name, "error" if outcome == "terminal" else outcome).inc()
-        if outcome in ("error", "terminal"):
+        ended = self._ended.get(outcome)
+        if ended is None:
+            result = "error" if outcome == "terminal" else outcome
+            ended = self._ended[outcome] = self._total.labels(self._name, result)
+        ended.value += 1
+        if outcome in _FAILED:
             self._errors.inc()
         if outcome == "terminal":
             self._terminal.inc()
@@ -232,17 +225,35 @@ class ControllerMetrics:
 
 
 class Metrics:
-    """All metrics of one manager on a registry of their own, so that two managers in one process do not mix."""
+    """All metrics of one manager on a registry of their own, so that two managers in one process do not mix.
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry if registry is not None else CollectorRegistry()
+    On a `registry` that is given, at once; else on one that is made when somebody wants to see them.
+    """
+
+    def __init__(self, registry: "CollectorRegistry | None" = None) -> None:
         self._tallies = {d.name: Family(Tally) for d in DEFINITIONS if d.type in {"counter", "gauge"}}
         self._spreads = {d.name: Family(partial(Spread, d.buckets)) for d in DEFINITIONS if d.type == "histogram"}
         self._queues: dict[str, QueueMetrics] = {}
         self.elections: dict[str, Callable[[], bool]] = {}
         self.watches: Callable[[], Iterable[Freshness]] = tuple
-        self.registry.register(_States(self))
-        ProcessCollector(registry=self.registry)
+        self._registry = registry
+        if registry is not None:
+            self._expose(registry)
+
+    @property
+    def registry(self) -> "CollectorRegistry":
+        """What all of it is registered on; the first use imports prometheus_client, which takes a moment."""
+        if self._registry is None:
+            from prometheus_client import CollectorRegistry
+
+            self._registry = self._expose(CollectorRegistry())
+        return self._registry
+
+    def _expose(self, registry: "CollectorRegistry") -> "CollectorRegistry":
+        from aimctrl.runtime.exposition import register
+
+        register(self, registry)
+        return registry
 
     def tally(self, name: str) -> Family[Tally]:
         """The counter or gauge of that name in DEFINITIONS."""
@@ -283,73 +294,6 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Everything in the text format of `CONTENT_TYPE`, without the client library's `_created` series."""
-        return generate_latest(_WithoutCreated(self.registry))
+        from aimctrl.runtime.exposition import exposition
 
-
-class _States(Collector):
-    """What was counted, and what is read at each scrape."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def describe(self) -> Iterable[Metric]:
-        return [_family(d) for d in DEFINITIONS]
-
-    def collect(self) -> Iterable[Metric]:
-        for definition in DEFINITIONS:
-            if definition.type != "state":
-                yield self._counted(definition)
-        yield from self._work()
-        yield from self._watches()
-        leading = _family(_BY_NAME["leader_election_master_status"])
-        for name, is_leader in sorted(self._metrics.elections.items()):
-            leading.add_metric((name,), is_leader())
-        yield leading
-
-    def _counted(self, definition: Definition) -> Metric:
-        if definition.type == "histogram":
-            spreads = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels)
-            for labels, spread in self._metrics.spread(definition.name).all():
-                buckets = [("+Inf" if bound == inf else str(bound), count) for bound, count in spread.cumulated()]
-                spreads.add_metric(labels, buckets, spread.total)
-            return spreads
-        family = _family(definition)
-        for labels, tally in self._metrics.tally(definition.name).all():
-            family.add_metric(labels, tally.value)
-        return family
-
-    def _work(self) -> Iterator[Metric]:
-        unfinished = _family(_BY_NAME["workqueue_unfinished_work_seconds"])
-        longest = _family(_BY_NAME["workqueue_longest_running_processor_seconds"])
-        for name, queue in self._metrics.queues():
-            running = tuple(queue.running())
-            unfinished.add_metric((name, name), sum(running))
-            longest.add_metric((name, name), max(running, default=0.0))
-        yield unfinished
-        yield longest
-
-    def _watches(self) -> Iterator[Metric]:
-        watches = list(self._metrics.watches())
-        for name, value in _OF_A_WATCH.items():
-            family = _family(_BY_NAME[name])
-            for watch in watches:
-                family.add_metric((watch.kind, watch.scope), value(watch))
-            yield family
-
-
-class _WithoutCreated(Collector):
-    """A registry seen without `_created`: the library has but a process-wide switch for them, which is not ours."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterable[Metric]:
-        for metric in self._registry.collect():
-            if metric.type in ("counter", "histogram", "summary"):
-                metric.samples = [s for s in metric.samples if not s.name.endswith("_created")]
-            yield metric
-
-
-def _family(definition: Definition) -> GaugeMetricFamily | CounterMetricFamily:
-    family = CounterMetricFamily if definition.name.endswith("_total") else GaugeMetricFamily
-    return family(definition.name, definition.help, labels=definition.labels)
+        return exposition(self.registry)

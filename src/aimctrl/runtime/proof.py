@@ -44,11 +44,11 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class ServiceAccount:
     """A pod's own account, in the folder that the kubelet keeps up to date."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     async def read(self, *, refused: bool) -> Proof:
         """Token and authorities; whether they were refused makes no difference.
@@ -56,14 +56,14 @@ class ServiceAccount:
         Raises OSError and ValueError.
         """
         del refused
-        return Proof(f"Bearer {_token(self.folder / 'token')}", Trust(Pem.of(self.folder / "ca.crt")))
+        return Proof(f"Bearer {_token(self._folder / 'token')}", Trust(Pem.of(self._folder / "ca.crt")))
 
 
-@dataclass(frozen=True, slots=True)
 class User:
     """The user of a kubeconfig: token, file with a token, name and password, client certificate, or nothing."""
 
-    place: Place
+    def __init__(self, place: Place) -> None:
+        self._place = place
 
     async def read(self, *, refused: bool) -> Proof:
         """What its files hold now, which only they can change.
@@ -71,11 +71,11 @@ class User:
         Raises OSError and ValueError.
         """
         del refused
-        return Proof(self._authorization(), self.place.trust())
+        return Proof(self._authorization(), self._place.trust())
 
     def _authorization(self) -> str | None:
         """As kubectl: a file with a token goes before a token, which is used where the file cannot be."""
-        user = self.place.user
+        user = self._place.user
         token, file = user.text("token"), user.path("tokenFile")
         if file and (file.is_file() or not token):
             token = _token(file)

@@ -4,20 +4,16 @@
 answers are those of controller-runtime and of https://kubernetes.io/docs/reference/using-api/health-checks/.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
+import msgspec
 import structlog
-from aiohttp import web
 
 from aimctrl.runtime.errors import ControllerError
 from aimctrl.runtime.metrics import CONTENT_TYPE
 
 log = structlog.get_logger(__name__)
-
-SHUTDOWN_TIMEOUT = 1.0
-"""Seconds a request under way has to end at a stop."""
 
 Check = Callable[[], str]
 """Says what is wrong, in a few words; empty where nothing is. Must not block."""
@@ -27,8 +23,7 @@ class AddressError(ControllerError):
     """An address cannot be understood, or cannot be listened on; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where to listen: all interfaces where `host` is empty, a port of the system's choice where `port` is 0."""
 
     host: str
@@ -50,6 +45,18 @@ def parse_address(text: str) -> Address | None:
     if not colon or not port.isdecimal() or int(port) > 65535 or (":" in bare and host != f"[{bare}]"):
         raise AddressError(f"cannot listen on {text!r}: need host:port, :port, or 0 for not at all")
     return Address(bare, int(port))
+
+
+class Page(msgspec.Struct, frozen=True):
+    """An answer."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "text/plain; charset=utf-8"
+
+
+Show = Callable[[Mapping[str, str]], Page]
+"""What there is to see, given the query."""
 
 
 class Checks:
@@ -93,10 +100,10 @@ class Serving:
         Raises AddressError, naming the address, where that is not possible.
         """
         health, metrics = self.health_address, self.metrics_address
-        probes = [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz)]
-        series = [web.get("/metrics", self._metrics)]
+        probes: dict[str, Show] = {"/healthz": self._healthz, "/readyz": self._readyz}
+        series: dict[str, Show] = {"/metrics": self._metrics}
         if health == metrics:
-            async with _listening(health, [*probes, *series]) as self.health_address:
+            async with _listening(health, probes | series) as self.health_address:
                 self.metrics_address = self.health_address
                 yield
             return
@@ -106,42 +113,28 @@ class Serving:
         ):
             yield
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok")
+    def _healthz(self, _: Mapping[str, str]) -> Page:
+        return Page(b"ok")
 
-    async def _readyz(self, request: web.Request) -> web.Response:
+    def _readyz(self, query: Mapping[str, str]) -> Page:
         failures = self.ready.failures()
         well = not any(failures.values())
-        if well and "verbose" not in request.query:
-            return web.Response(text="ok")
+        if well and "verbose" not in query:
+            return Page(b"ok")
         lines = [f"[-]{name} failed: {what}" if what else f"[+]{name} ok" for name, what in failures.items()]
         lines.append("readyz check passed" if well else "readyz check failed")
-        return web.Response(text="\n".join(lines) + "\n", status=200 if well else 500)
+        return Page(("\n".join(lines) + "\n").encode(), 200 if well else 500)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._exposition(), headers={"Content-Type": CONTENT_TYPE})
+    def _metrics(self, _: Mapping[str, str]) -> Page:
+        return Page(self._exposition(), content_type=CONTENT_TYPE)
 
 
 @asynccontextmanager
-async def _listening(address: Address | None, routes: Iterable[web.RouteDef]) -> AsyncGenerator[Address | None]:
+async def _listening(address: Address | None, pages: Mapping[str, Show]) -> AsyncGenerator[Address | None]:
     if address is None:
         yield None
         return
-    application = web.Application()
-    application.add_routes(routes)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
-    await runner.setup()
-    try:
-        await _start(runner, address)
-        port = runner.addresses[0][1]
-        log.info("listening", address=str(Address(address.host, port)))
-        yield Address(address.host, port)
-    finally:
-        await runner.cleanup()
+    from aimctrl.runtime.endpoints import listening  # and with it aiohttp's server
 
-
-async def _start(runner: web.AppRunner, address: Address) -> None:
-    try:
-        await web.TCPSite(runner, address.host or None, address.port).start()
-    except OSError as error:
-        raise AddressError(f"cannot listen on {address}: {error.strerror or error}") from error
+    async with listening(address, pages) as actual:
+        yield actual

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
-
 from aimctrl import __version__
 from aimctrl.runtime.answers import Call, refusal, silence
 from aimctrl.runtime.connection import Connection
@@ -19,7 +17,6 @@ from aimctrl.runtime.errors import ApiError, ConnectionFailedError, NotLeaderErr
 from aimctrl.runtime.pool import Pool
 from aimctrl.runtime.wire import Answer, Wire
 
-_ATTEMPTS = 3
 _LONGEST_PAUSE = 10.0
 _CALLS_AT_ONCE = 64
 _ERROR_LIMIT = 1 << 20
@@ -92,20 +89,9 @@ class Transport:
             if not _worth_repeating(call, error):
                 raise
             first = error
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=_pause,
-            retry=retry_if_exception(lambda error: _worth_repeating(call, error)),
-            reraise=True,
-        )
-        answers = iter([first])
+        from aimctrl.runtime.repeating import repeated
 
-        async def attempt() -> bytes:
-            for error in answers:
-                raise error
-            return await self._attempt(call)
-
-        return await retrying(attempt)
+        return await repeated(lambda: self._attempt(call), first, lambda error: _worth_repeating(call, error))
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -250,12 +236,3 @@ def _worth_repeating(call: Call, error: BaseException) -> bool:
             return False  # whoever asks has waited long enough
         return call.reads or isinstance(error.__cause__, ConnectError)
     return call.reads and isinstance(error, ServerError)
-
-
-_jitter = wait_random_exponential(multiplier=0.1, max=2)
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = (error.answer.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
-    return asked + _jitter(state)

@@ -1,7 +1,6 @@
 """Whom we trust and what we show in a TLS handshake: certificates in files or in a kubeconfig, and their context."""
 
 import ssl
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +54,8 @@ def _load(context: ssl.SSLContext, certificate: Pem, key: Pem) -> None:
     if certificate.path and key.path:
         context.load_cert_chain(certificate.path, key.path)
         return
+    import tempfile
+
     with tempfile.NamedTemporaryFile(prefix="aimctrl-") as file:  # it is its owner's alone
         file.write(key.text + b"\n" + certificate.text)
         file.flush()

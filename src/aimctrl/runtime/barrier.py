@@ -61,6 +61,10 @@ class Barrier:
             else:
                 informer.store.when_at_least(write.key, write.version, wait.seen)
 
+    def doubts(self, key: Key) -> bool:
+        """Whether it is to be asked what became of the key's last writes."""
+        return key in self._doubts
+
     async def is_sure(self, key: Key) -> bool:
         """Whether no doubt is left about what the key's last reconcile wrote, so that it may be reconciled.
 

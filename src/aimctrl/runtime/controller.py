@@ -6,6 +6,7 @@ ones with a long one, terminal ones wait for a change. No error of one object ev
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from aimctrl.runtime.attempt import Attempts
 from aimctrl.runtime.barrier import Barrier
 from aimctrl.runtime.events import EventRecorder
 from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.limit import TimeLimit
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.request import Reconciler
 from aimctrl.runtime.store import Change
@@ -89,7 +91,6 @@ class Controller:
             controller=self.name,
             kind=self.kind,
             reconciler=self._reconciler,
-            timeout=self._options.timeout,
             queue=self.queue,
             informer=own,
             metrics=metrics,
@@ -118,10 +119,12 @@ class Controller:
         self.queue.shutdown()
 
     def _handler(self, watch: Watch, priority: Priority) -> Callable[[Change], None]:
+        label = watch.label
+
         def handle(change: Change) -> None:
             if not watch.predicate(change):
                 return
-            level, reason = priority, watch.label
+            level, reason = priority, label
             if change.initial:
                 level, reason = Priority.INITIAL, "initial list"
             elif change.old is change.new:
@@ -155,16 +158,17 @@ class Controller:
         began = loop.time()
         worker = cast("asyncio.Task[None]", asyncio.current_task())
         name = worker.get_name()
-        while (item := await self.queue.get()) is not None:
-            worker.set_name(f"{self.name} {item.key}")  # for the watchdog
-            try:
-                await self._attempts.run(item)
-            except asyncio.CancelledError:
-                self.queue.add(item.key, priority=item.priority, reason="interrupted")
-                raise
-            finally:
-                worker.set_name(name)
-                self.queue.done(item.key)
-            if loop.time() - began >= SLICE:
-                await asyncio.sleep(0)
-                began = loop.time()
+        with closing(TimeLimit(worker, self._options.timeout)) as limit:
+            while (item := await self.queue.get()) is not None:
+                worker.set_name(f"{self.name} {item.key}")  # for the watchdog
+                try:
+                    await self._attempts.run(item, limit)
+                except asyncio.CancelledError:
+                    self.queue.add(item.key, priority=item.priority, reason="interrupted")
+                    raise
+                finally:
+                    worker.set_name(name)
+                    self.queue.done(item.key)
+                if loop.time() - began >= SLICE:
+                    await asyncio.sleep(0)
+                    began = loop.time()

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from aimctrl.kube.kinds import Key
-from aimctrl.kube.meta import Meta
+from aimctrl.kube.meta import Meta, OwnerReference
 from aimctrl.runtime.nesting import flattened
 
 log = structlog.get_logger(__name__)
@@ -33,6 +33,25 @@ def decode_meta(raw: bytes) -> Meta:
         return _decode_metadata(raw).metadata
     except RecursionError:
         return _decode_metadata(flattened(raw)).metadata
+
+
+class _OwnedMetadata(msgspec.Struct, rename="camel"):
+    owner_references: tuple[OwnerReference, ...] = ()
+
+
+class _Owned(msgspec.Struct):
+    metadata: _OwnedMetadata
+
+
+_decode_owned = msgspec.json.Decoder(_Owned).decode
+
+
+def decode_owners(raw: bytes) -> tuple[OwnerReference, ...]:
+    """The `metadata.ownerReferences` of an object's JSON, however deep the rest is nested."""
+    try:
+        return _decode_owned(raw).metadata.owner_references
+    except RecursionError:
+        return _decode_owned(flattened(raw)).metadata.owner_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,8 @@ class Indexes:
 
     def add(self, key: Key, raw: bytes, *, only: str = "") -> None:
         """File an object under its values, in all indexes or only in that one."""
+        if not self._indexes:
+            return
         for name, value in self._values(key, raw, only):
             bucket = self._found[name]
             held = bucket.get(value)

@@ -178,9 +178,7 @@ class Informer(Generic[T]):
         entries = {key: arrival.entry for key, arrival in arrivals.items()}
         changes = self.store.replace(entries, scope.namespace, initial=initial)
         if initial:
-            changes.sort(
-                key=lambda change: (arrivals[change.key].created if change.key in arrivals else "", change.key)
-            )
+            changes.sort(key=lambda change: arrivals[change.key].created if change.key in arrivals else "")
         began = perf_counter()
         for change in changes:
             self._tell(change)

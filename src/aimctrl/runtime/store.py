@@ -14,8 +14,8 @@ from heapq import heappop, heappush
 import msgspec
 
 from aimctrl.kube.kinds import Key
-from aimctrl.kube.meta import Meta
-from aimctrl.runtime.index import Index, Indexes, decode_meta
+from aimctrl.kube.meta import Meta, OwnerReference
+from aimctrl.runtime.index import Index, Indexes, decode_meta, decode_owners
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -30,22 +30,23 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         """The metadata, decoded anew at each call."""
         return decode_meta(self.raw)
 
+    def owners(self) -> tuple[OwnerReference, ...]:
+        """The owner references alone, which takes less time; decoded anew at each call."""
+        return decode_owners(self.raw)
 
-class Change:
+
+class Change(msgspec.Struct, eq=False, gc=False):
     """What happened to one object: added (no `old`), deleted (no `new`), changed, or looked at again (old is new).
 
     `initial` marks objects that were there when the informer first synced. Metadata is decoded when first asked for.
     """
 
-    __slots__ = ("_new_meta", "_old_meta", "initial", "key", "new", "old")
-
-    def __init__(self, key: Key, old: Entry | None, new: Entry | None, *, initial: bool = False) -> None:
-        self.key = key
-        self.old = old
-        self.new = new
-        self.initial = initial
-        self._old_meta: Meta | None = None
-        self._new_meta: Meta | None = None
+    key: Key
+    old: Entry | None
+    new: Entry | None
+    initial: bool = False
+    _old_meta: Meta | None = None
+    _new_meta: Meta | None = None
 
     @property
     def old_meta(self) -> Meta | None:
@@ -153,10 +154,7 @@ class Store:
         All of it happens at once. What is not listed any more counts as deleted, what is as it was as unchanged, and a
         namesake with another uid as deleted and added.
         """
-        gone = [Change(key, old, None) for key, old in self.items(scope) if key not in entries]
-        changes = [change for key in sorted(entries) for change in self._differences(key, entries[key])]
-        if gone:
-            changes = sorted(gone + changes, key=lambda change: change.key)
+        changes = self._differences(entries, scope) if self.count(scope) else _added(entries)
         for change in changes:
             change.initial = initial
             self._set(change.key, change.old, change.new)
@@ -195,7 +193,12 @@ class Store:
             return
         self._gone.setdefault(key, []).append((uid, callback))
 
-    def _differences(self, key: Key, new: Entry) -> Iterable[Change]:
+    def _differences(self, entries: Mapping[Key, Entry], scope: str) -> list[Change]:
+        gone = [Change(key, old, None) for key, old in self.items(scope) if key not in entries]
+        changes = [change for key in sorted(entries) for change in self._difference(key, entries[key])]
+        return sorted(gone + changes, key=lambda change: change.key) if gone else changes
+
+    def _difference(self, key: Key, new: Entry) -> Iterable[Change]:
         old = self.get(key)
         if old is None:
             return (Change(key, None, new),)
@@ -226,3 +229,7 @@ class Store:
                 still.append((uid, callback))
         if still:
             self._gone[key] = still
+
+
+def _added(entries: Mapping[Key, Entry]) -> list[Change]:
+    return [Change(key, None, entries[key]) for key in sorted(entries)]

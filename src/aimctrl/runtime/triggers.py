@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.kube.meta import Meta
+from aimctrl.kube.meta import Meta, OwnerReference
 from aimctrl.runtime.store import Change
 
 Predicate = Callable[[Change], bool]
@@ -56,13 +56,17 @@ def owner_of(owner: Kind[Any], *, controller_only: bool = True) -> Mapper:
     An owner's version is not compared: a reference outlives the version it was written with.
     """
 
-    def owners(meta: Meta) -> Iterable[Key]:
-        for ref in meta.owner_references:
-            of_kind = ref.kind == owner.name and ref.api_version.rpartition("/")[0] == owner.group
-            if of_kind and (ref.controller or not controller_only):
-                yield Key(meta.namespace if owner.namespaced else "", ref.name)
+    def owns_it(ref: OwnerReference) -> bool:
+        of_kind = ref.kind == owner.name and ref.api_version.rpartition("/")[0] == owner.group
+        return of_kind and (ref.controller or not controller_only)
 
-    return to(owners)
+    def mapper(change: Change) -> Iterable[Key]:
+        entries = (change.new,) if change.old is change.new else (change.old, change.new)
+        names = {ref.name for entry in entries if entry is not None for ref in entry.owners() if owns_it(ref)}
+        namespace = change.key.namespace if owner.namespaced else ""
+        return [Key(namespace, name) for name in sorted(names)]
+
+    return mapper
 
 
 def to(keys: Callable[[Meta], Iterable[Key]]) -> Mapper:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+import msgspec
+
 from aimctrl.kube.kinds import Key
 
 REASONS_KEPT = 8
@@ -59,8 +61,7 @@ MENDABLE = Backoff(15.0, 900.0)
 """For what somebody has to mend first and no watch would tell of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A key handed out: why it was queued (sorted, at most 8 and a `+n`), and its failures in a row."""
 
     key: Key
@@ -120,33 +121,32 @@ class TokenBucket:
         return True
 
 
-class _Slot:
+class _Slot(msgspec.Struct):
     """What the queue knows of one key while it knows it."""
 
-    __slots__ = ("due", "level", "more", "parked", "priority", "ready", "reasons", "running_since", "since", "timer")
-
-    def __init__(self) -> None:
-        self.priority = Priority.RESYNC
-        self.reasons: set[str] = set()
-        self.more = 0
-        self.ready = False
-        self.since = 0.0
-        self.level: Priority | None = None  # the level it waits in, where a worker can take it
-        self.parked = False
-        self.running_since: float | None = None
-        self.due = 0.0
-        self.timer: asyncio.TimerHandle | None = None
+    priority: Priority = Priority.RESYNC
+    reasons: tuple[str, ...] = ()
+    more: int = 0
+    ready: bool = False
+    since: float = 0.0
+    level: Priority | None = None
+    """The level it waits in, where a worker can take it."""
+    parked: bool = False
+    running_since: float | None = None
+    due: float = 0.0
+    timer: asyncio.TimerHandle | None = None
 
     def explain(self, reason: str) -> None:
-        if not reason or reason in self.reasons:
-            return
+        """Note a reason that is new."""
         if len(self.reasons) < REASONS_KEPT:
-            self.reasons.add(reason)
+            self.reasons = (*self.reasons, reason)
         else:
             self.more += 1
 
     @property
     def explained(self) -> tuple[str, ...]:
+        if len(self.reasons) < 2:  # nothing to sort, nor more than are kept
+            return self.reasons
         more = (f"+{self.more}",) if self.more else ()
         return (*sorted(self.reasons), *more)
 
@@ -161,7 +161,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self.metrics: QueueMetrics = NoQueueMetrics()
         self._slots: dict[Key, _Slot] = {}
-        self._levels: dict[Priority, OrderedDict[Key, None]] = {
+        self._levels: dict[Priority, OrderedDict[Key, _Slot]] = {
             level: OrderedDict() for level in sorted(Priority, reverse=True)
         }
         self._failures: dict[Key, int] = {}
@@ -204,7 +204,8 @@ class WorkQueue:
         if slot is None:
             slot = self._slots[key] = _Slot()
         slot.priority = max(slot.priority, priority)
-        slot.explain(reason)
+        if reason and reason not in slot.reasons:
+            slot.explain(reason)
         if after <= 0:
             self._make_ready(key, slot)
         elif not slot.ready:
@@ -273,8 +274,9 @@ class WorkQueue:
         self._running -= 1
         if slot.ready:
             slot.since = now
-        self._place(key, slot)
-        self._drop_if_idle(key, slot)
+            self._place(key, slot)
+        else:
+            self._drop_if_idle(key, slot)
         if self._closed and not self._running:
             self._drained.set()
 
@@ -329,11 +331,12 @@ class WorkQueue:
             del self._levels[before][key]
             self._depth -= 1
         if level is not None:
-            self._levels[level][key] = None
+            self._levels[level][key] = slot
             self._depth += 1
             if before is None:
                 self.metrics.added(self._depth)
-                self._wake()
+                if self._waiters:
+                    self._wake()
 
     def _drop_if_idle(self, key: Key, slot: _Slot) -> None:
         if slot.idle:
@@ -342,17 +345,17 @@ class WorkQueue:
     def _take(self) -> Item | None:
         if not self._depth:
             return None
-        filled = [keys for keys in self._levels.values() if keys]
         self._turn = (self._turn + 1) % LOWEST_TURN
-        key, _ = (filled[0] if self._turn else filled[-1]).popitem(last=False)
+        levels = self._levels.values()
+        filled = filter(None, levels if self._turn else reversed(levels))
+        key, slot = next(filled).popitem(last=False)
         self._depth -= 1
-        slot = self._slots[key]
-        item = Item(key, slot.priority, slot.explained, self.failures(key))
+        item = Item(key, slot.priority, slot.explained, self._failures.get(key, 0))
         now = asyncio.get_running_loop().time()
         self.metrics.taken(now - slot.since, self._depth)
         slot.running_since = now
         slot.level, slot.ready, slot.priority = None, False, Priority.RESYNC
-        slot.reasons, slot.more = set(), 0
+        slot.reasons, slot.more = (), 0
         self._running += 1
         return item
 

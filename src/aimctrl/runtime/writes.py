@@ -4,10 +4,10 @@ The Client records every write that succeeded or may have; whoever runs a reconc
 the list. The collector is a context variable: tasks started inside the block share it, other reconciles do not.
 """
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from aimctrl.kube.kinds import Key, Kind
@@ -33,15 +33,23 @@ class Write:
 _collector: ContextVar[list[Write] | None] = ContextVar("aimctrl_writes", default=None)
 
 
-@contextmanager
-def collect() -> Generator[list[Write]]:
-    """Gather the writes made inside the block, in the order they were acknowledged."""
-    writes: list[Write] = []
-    token = _collector.set(writes)
-    try:
-        yield writes
-    finally:
-        _collector.reset(token)
+class collect:  # noqa: N801 - called as a function is
+    """Gathers the writes made inside the block, in the order they were acknowledged."""
+
+    __slots__ = ("_token", "_writes")
+
+    def __init__(self) -> None:
+        self._writes: list[Write] = []
+        self._token: Token[list[Write] | None]
+
+    def __enter__(self) -> list[Write]:
+        self._token = _collector.set(self._writes)
+        return self._writes
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        _collector.reset(self._token)
 
 
 def record(write: Write) -> None:

@@ -82,6 +82,12 @@ def test_an_owner_that_lost_its_child_hears_of_it() -> None:
     assert list(mapper(Change(KEY, old, None))) == [Key("ns", "o")]
 
 
+def test_the_owner_of_a_child_that_is_nested_too_deep_to_be_read_is_found() -> None:
+    meta = json.dumps({"metadata": {"ownerReferences": [ref("Owner", "a", controller=True)]}})
+    deep = b'%b,"spec":%b}' % (meta[:-1].encode(), b'{"a":' * 5000 + b"1" + b"}" * 5000)
+    assert list(owner_of(OWNER)(Change(KEY, None, Entry(deep, 1, "u", 1)))) == [Key("ns", "a")]
+
+
 def test_a_mapper_of_metadata_names_each_key_once() -> None:
     mapper = to(lambda meta: [Key(meta.namespace, meta.labels["of"])])
     change = Change(KEY, entry(1, labels={"of": "a"}), entry(2, labels={"of": "a"}))

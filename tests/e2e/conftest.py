@@ -15,7 +15,8 @@ import pytest_asyncio
 
 from aimctrl.kube.core import NODES
 from aimctrl.sandbox.script import Scripts
-from controlplane import ControlPlane, crd_folder
+from controlplane import ControlPlane
+from support.crds import crds_of
 from support.embedded import EmbeddedPlane, Plane
 from support.job_log import JobLog, job_log
 from support.vocabulary import told
@@ -63,7 +64,7 @@ def new_plane(request: pytest.FixtureRequest) -> type[Plane]:
 @pytest.fixture(scope="session")
 def control_plane(new_plane: type[Plane], workers: Workers) -> Iterator[Plane]:
     """The process's control plane: the CRDs of AIM, KServe and Gateway API are there before its controllers start."""
-    with new_plane(crds=[AIM_CRDS, crd_folder()]) as plane:
+    with new_plane(crds=[AIM_CRDS, *crds_of()]) as plane:
         yield plane
         workers.leave(told(plane))
 
@@ -86,6 +87,20 @@ def namespace(control_plane: ControlPlane, request: pytest.FixtureRequest) -> st
     status, answer = control_plane.api.request("POST", "/api/v1/namespaces", body)
     assert status == 201, answer
     return name
+
+
+@pytest.fixture(autouse=True)
+def _scripts_as_before(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test has images do ends with it, though it fails: its Jobs without end would keep their slots."""
+    if "unmanned" not in request.fixturenames:
+        yield
+        return
+    scripts: Scripts = request.getfixturevalue("unmanned").scripts
+    before = scripts._images, scripts._gateways, scripts._claims
+    yield
+    if before != (scripts._images, scripts._gateways, scripts._claims):
+        scripts._images, scripts._gateways, scripts._claims = before
+        scripts._changed()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from aimctrl.settings import Settings
 from controlplane import ControlPlane
 from e2e.conftest import OPERATOR_NAMESPACE, Stage
 from e2e.homes import Home
-from support.world import reasons
+from support.world import is_told
+from support.world import reason as why
 
 AT_ONCE = 6
 """Objects that are waited for and explained at a time."""
@@ -72,7 +73,7 @@ class Case:
 
     def holds(self, found: Any) -> bool:
         """Whether the object has come to that state for that reason."""
-        return bool(found.status.status == self.status and reasons(found).get("Ready", ("", ""))[1] == self.reason)
+        return is_told(found) and (found.status.status, why(found)) == (self.status, self.reason)
 
 
 @dataclass(frozen=True)

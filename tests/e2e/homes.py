@@ -8,7 +8,8 @@ from aimctrl.api.service import AIMService
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
 from aimctrl.kube.kinds import Kind
 from aimctrl.sandbox.volumes import PROVISIONER
-from support.world import Json, World, eventually, reasons
+from support.world import Json, World, eventually, is_told, reasons
+from support.world import reason as why
 
 SOURCES: list[dict[str, Any]] = [{"name": "weights", "sourceURI": "hf://org/weights", "size": "1Gi"}]
 GATEWAY = {"name": "gateway", "namespace": "gateways"}
@@ -56,9 +57,8 @@ class Home:
             name,
             self.namespace,
             lambda s: (
-                s.status.status == status
-                and s.status.observed_generation == s.metadata.generation
-                and reasons(s)["Ready"][1] == reason
+                is_told(s)
+                and (s.status.status, why(s)) == (status, reason)
                 and conditions.items() <= reasons(s).items()
             ),
             timeout=timeout,

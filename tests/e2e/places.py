@@ -15,7 +15,8 @@ from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.core import JOBS
 from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, SERVING_RUNTIMES
 from aimctrl.kube.kinds import Kind
-from support.world import World
+from support.world import World, is_told
+from support.world import reason as why
 
 DISCOVERED = ("True", "ProfilesDiscovered")
 
@@ -71,7 +72,7 @@ class Place:
             self.template_kind,
             self.name,
             self.namespace,
-            lambda t: t.status.status == status and {"Ready": reason} == _reasons(t, "Ready"),
+            lambda t: is_told(t) and (t.status.status, why(t)) == (status, reason),
             timeout=timeout,
         )
         expected = {
@@ -90,7 +91,3 @@ class Place:
         """The discovery Job whose result is in the template's status, as JSON."""
         assert template.status.discovery is not None
         return await self.world.json(JOBS, template.status.discovery.job_name or "", self.jobs)
-
-
-def _reasons(template: AIMServiceTemplate, kind: str) -> dict[str, str]:
-    return {c.type: c.reason for c in template.status.conditions if c.type == kind}

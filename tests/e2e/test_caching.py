@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -20,7 +21,8 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.sandbox.script import ImageScript
 from e2e.conftest import Stage
 from e2e.homes import SOURCES, Home, storage_class
-from support.world import World, eventually, reasons
+from support.world import World, eventually, is_told, reasons
+from support.world import reason as why
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,6 +37,21 @@ async def storage(stage: Stage) -> AsyncIterator[None]:
     await world.put(storage_class("on-use", "WaitForFirstConsumer"))
     yield
     await world.clean()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
+async def doomed(stage: Stage, storage: None) -> Home:
+    """A namespace with caches at every stage that is being deleted, which takes a while: begun first, looked at last."""
+    home = Home(stage.world, f"doomed-{uuid4().hex[:8]}")
+    stage.scripts.set_claim("stuck-cache", "pending")
+    await home.model()
+    stuck = {"name": "stuck", "sourceURI": "s3://bucket/stuck", "size": "1Gi"}
+    await home.template(modelSources=[*SOURCES, stuck])
+    await home.service(cacheModel=True)
+    await home.becomes("Starting", "WaitingForCache")
+    await available(home)
+    await home.world.client.delete(NAMESPACES, Key("", home.namespace))
+    return home
 
 
 @pytest.fixture
@@ -57,7 +74,7 @@ async def template_cache(home: Home, name: str = "all", **spec: Any) -> None:
 
 
 def ready(state: str, reason: str) -> Callable[[Any], bool]:
-    return lambda found: found.status.status == state and reasons(found)["Ready"][1] == reason
+    return lambda found: is_told(found) and (found.status.status, why(found)) == (state, reason)
 
 
 async def becomes(home: Home, kind: Kind[Any], name: str, state: str, reason: str) -> Any:
@@ -305,17 +322,8 @@ async def test_services_that_go_before_their_cache_is_there_take_it_along(home: 
     )
 
 
-async def test_a_namespace_with_caches_at_every_stage_can_be_deleted(home: Home, stage: Stage):
-    stage.scripts.set_claim("stuck-cache", "pending")
-    await home.model()
-    stuck = {"name": "stuck", "sourceURI": "s3://bucket/stuck", "size": "1Gi"}
-    await home.template(modelSources=[*SOURCES, stuck])
-    await home.service(cacheModel=True)
-    await home.becomes("Starting", "WaitingForCache")
-    await available(home)
-    await home.world.client.delete(NAMESPACES, Key("", home.namespace))
-
+async def test_a_namespace_with_caches_at_every_stage_can_be_deleted(doomed: Home):
     async def is_gone() -> bool:
-        return await home.world.get(NAMESPACES, home.namespace) is None
+        return await doomed.world.get(NAMESPACES, doomed.namespace) is None
 
     await until(is_gone)

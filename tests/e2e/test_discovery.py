@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from aimctrl.sandbox.aim_image import AimImage
 from aimctrl.sandbox.script import ImageScript, PullError
 from e2e.conftest import OPERATOR_NAMESPACE, Stage
 from e2e.places import Place
+from support.looks import template_looks
 from support.world import SERVICE_ACCOUNTS, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,17 +36,65 @@ def here(stage: Stage, namespace: str) -> Place:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def failing(stage: Stage) -> list[Place]:
-    """Templates whose Jobs fail all four times, which takes a minute: begun first, looked at last."""
+    """Templates whose Jobs fail all four times; they are tried again a minute later."""
     places = [
         Place(stage.world, "failing", "failing", "failing"),
         Place(stage.world, "failing-everywhere", "", OPERATOR_NAMESPACE),
     ]
     for place in places:
         log = f"loading\n\x1b[31m{LAST_WORDS}\x1b[0m\n\n"
-        stage.scripts.set(place.image, ImageScript(log=log, exit_code=1))
+        stage.scripts.set(place.image, ImageScript(log=log, exit_code=1, ended_ago=3600.0))
         await place.model()
         await place.template()
     return places
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks() -> Iterator[list[str]]:
+    """The names of the templates that the operator looks at, as often as it does."""
+    with template_looks() as names:
+        yield names
+
+
+@dataclass(frozen=True)
+class Expired:
+    """A template whose discovery failed, and whose Job is gone since; it is tried again when that is `due`."""
+
+    place: Place
+    due: datetime
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def expired(stage: Stage, failing: list[Place]) -> Expired:
+    """Its pause is a minute: begun first, looked at last."""
+    place = Place(stage.world, "expired", "expired", "expired")
+    stage.scripts.set(place.image, ImageScript(log="no profiles today\n"))
+    await place.model()
+    await place.template()
+    discovery = (await place.becomes("Failed", "DiscoveryFailed")).status.discovery
+    assert discovery is not None
+    assert (discovery.failures, discovery.retry_at is not None) == (1, True)
+    await place.world.delete(JOBS, discovery.job_name, place.jobs)
+    await gone(place, discovery.job_name)
+    return Expired(place, discovery.retry_at)
+
+
+async def gone(place: Place, job: str) -> None:
+    """Wait until the Job is gone."""
+
+    async def is_gone() -> bool:
+        return await place.world.get(JOBS, job, place.jobs) is None
+
+    await eventually(is_gone)
+
+
+async def test_a_failed_job_is_told_by_the_last_line_of_its_log(stage: Stage, failing: list[Place]):
+    for place in failing:
+        template = await place.becomes("Failed", "DiscoveryFailed")
+        said = {c.type: c for c in template.status.conditions}["Discovered"]
+        assert (said.status, said.reason, said.message) == ("False", "DiscoveryFailed", LAST_WORDS)
+        assert template.status.discovery.failures == 1
+        assert len(stage.jobs.of(place.name)) == 1
 
 
 @pytest.mark.parametrize("scope", ["namespace", "cluster"])
@@ -260,17 +311,23 @@ async def test_a_job_of_former_inputs_is_given_up(stage: Stage, here: Place):
     await here.model(image=f"{here.image}.1")
     template = await here.becomes("Ready", "ProfilesDiscovered")
     assert template.status.discovery.job_name != former.metadata.name
-
-    async def gone() -> bool:
-        return await here.world.get(JOBS, former.metadata.name, here.namespace) is None
-
-    assert await eventually(gone)
+    await gone(here, former.metadata.name)
 
 
-async def test_a_failed_job_is_told_by_the_last_line_of_its_log(stage: Stage, failing: list[Place]):
-    for place in failing:
-        template = await place.becomes("Failed", "DiscoveryFailed", timeout=150.0)
-        said = {c.type: c for c in template.status.conditions}["Discovered"]
-        assert (said.status, said.reason, said.message) == ("False", "DiscoveryFailed", LAST_WORDS)
-        assert template.status.discovery.failures == 1
-        assert len(stage.jobs.of(place.name)) == 1
+async def test_a_failed_job_that_is_gone_is_made_again_after_the_pause_and_not_before(
+    stage: Stage, expired: Expired, looks: list[str]
+):
+    place = expired.place
+    looks.clear()
+    await place.template(annotations={"look": "again"})
+
+    async def looked_at() -> bool:
+        return place.name in looks
+
+    await eventually(looked_at)
+    again = await place.world.until(
+        AIM_SERVICE_TEMPLATE, place.name, place.namespace, lambda t: t.status.discovery.failures == 2, timeout=120.0
+    )
+    first, second = sorted(job.metadata.creation_timestamp for job in stage.jobs.of(place.name))
+    assert first < expired.due <= second
+    assert again.status.discovery.retry_at >= second + timedelta(minutes=2)

@@ -1,6 +1,7 @@
-"""What goes wrong around discovery, on a real API server: the line for slots, failed Jobs that go, changed inputs."""
+"""What goes wrong around discovery, on a real API server: the line for slots, and inputs that change."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,17 +9,15 @@ import pytest
 import pytest_asyncio
 
 from aimctrl.aim.options import OperatorOptions
-from aimctrl.aim.template.observed import Observed
-from aimctrl.aim.template.reconciler import TemplateReconciler
 from aimctrl.api.kinds import AIM_MODEL, AIM_SERVICE_TEMPLATE
 from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.core import JOBS
-from aimctrl.runtime.request import Request
 from aimctrl.sandbox.aim_image import AimImage
 from aimctrl.sandbox.script import ImageScript
 from controlplane import ControlPlane
 from e2e.conftest import Stage
 from e2e.places import Place
+from support.looks import template_looks
 from support.world import eventually, operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,47 +25,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SLOTS = 2
 FOREVER = AimImage(run_seconds=3600.0)
 UNREADABLE = ImageScript(log="no profiles today\n")
-AT_ONCE = 10.0
+AT_ONCE = 25.0
 """Seconds: shorter than any pause after which something would be looked at again unasked."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def looks(control_plane: ControlPlane, unmanned: Stage) -> AsyncIterator[list[str]]:
     """An operator with few slots: the names of the templates that it looks at, as often as it does."""
-    names: list[str] = []
-    observe = TemplateReconciler.observe
-
-    async def observed(self: TemplateReconciler, request: Request) -> Observed | None:
-        names.append(request.name)
-        return await observe(self, request)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TemplateReconciler, "observe", observed)
+    with template_looks() as names:
         async with operator(control_plane, OperatorOptions(max_discovery_jobs=SLOTS)):
             yield names
             await unmanned.world.clean()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def expired(unmanned: Stage, looks: list[str]) -> Place:
-    """A template whose discovery failed, and whose Job is gone since: its pause is a minute, so it is begun first."""
-    place = Place(unmanned.world, "expired", "expired", "expired")
-    unmanned.scripts.set(place.image, UNREADABLE)
-    await place.model()
-    await place.template()
-    await place.becomes("Failed", "DiscoveryFailed")
-    await gone(place, unmanned.jobs.of(place.name)[0].metadata.name)
-    return place
-
-
-async def gone(place: Place, job: str) -> None:
-    """Delete a Job, as its TTL does."""
-    await place.world.delete(JOBS, job, place.jobs)
-
-    async def is_gone() -> bool:
-        return await place.world.get(JOBS, job, place.jobs) is None
-
-    await eventually(is_gone)
 
 
 @pytest.fixture
@@ -74,43 +43,69 @@ def here(unmanned: Stage, namespace: str) -> Place:
     return Place(unmanned.world, namespace, namespace, namespace)
 
 
-async def test_a_freed_slot_wakes_exactly_the_oldest_in_the_line(unmanned: Stage, here: Place, looks: list[str]):
-    world, space = here.world, here.namespace
+@dataclass(frozen=True)
+class Line:
+    """Templates of a namespace, each of its own image, whose Jobs last until the test ends them."""
 
-    async def comes(name: str, status: str) -> None:
-        """A template of its own image, whose Jobs last until a test ends them, created in a second of its own."""
-        unmanned.scripts.set(f"registry.test/{space}/{name}:v1", FOREVER)
-        await world.have(AIM_MODEL, name, space, image=f"registry.test/{space}/{name}:v1")
-        await world.have(AIM_SERVICE_TEMPLATE, name, space, modelName=name)
-        found = await world.reaches(AIM_SERVICE_TEMPLATE, name, space, status=status)
+    stage: Stage
+    space: str
+
+    def image(self, name: str) -> str:
+        return f"registry.test/{self.space}/{name}:v1"
+
+    async def comes(self, name: str, status: str) -> None:
+        """Have the template, created in a second of its own."""
+        self.stage.scripts.set(self.image(name), FOREVER)
+        await self.stage.world.have(AIM_MODEL, name, self.space, image=self.image(name))
+        await self.stage.world.have(AIM_SERVICE_TEMPLATE, name, self.space, modelName=name)
+        found = await self.reaches(name, status)
 
         async def later() -> bool:
             return datetime.now(UTC) >= found.metadata.creation_timestamp + timedelta(seconds=1)
 
         await eventually(later)
 
-    async def ends(name: str) -> None:
-        unmanned.scripts.remove(f"registry.test/{space}/{name}:v1")
-        found = await world.reaches(AIM_SERVICE_TEMPLATE, name, space, status="Ready")
-        job = found.status.discovery.job_name
-        await world.until(JOBS, job, space, lambda j: j.spec.ttl_seconds_after_finished is not None)
+    async def reaches(self, name: str, status: str) -> AIMServiceTemplate:
+        return await self.stage.world.reaches(AIM_SERVICE_TEMPLATE, name, self.space, status=status)
 
+    async def runs(self, name: str) -> None:
+        """Wait until nothing more comes of its Job, which would have it looked at, too."""
+        await self.reaches(name, "Progressing")
+        [job] = self.stage.jobs.of(name, self.space)
+
+        async def ready() -> bool:
+            return (await self.stage.world.json(JOBS, job.metadata.name, self.space))["status"].get("ready") == 1
+
+        await eventually(ready)
+
+    async def ends(self, name: str) -> None:
+        """Let its Job end, and wait until nothing is left to do about it."""
+        self.stage.scripts.remove(self.image(name))
+        found = await self.reaches(name, "Ready")
+        assert found.status.discovery is not None
+        job = found.status.discovery.job_name or ""
+        await self.stage.world.until(JOBS, job, self.space, lambda j: j.spec.ttl_seconds_after_finished is not None)
+
+
+async def test_a_freed_slot_wakes_exactly_the_oldest_in_the_line(unmanned: Stage, here: Place, looks: list[str]):
+    line = Line(unmanned, here.namespace)
     for name in ("first", "second"):
-        await comes(name, "Progressing")
+        await line.comes(name, "Progressing")
+        await line.runs(name)
     for name in ("d", "c", "b", "a"):
-        await comes(name, "Pending")
+        await line.comes(name, "Pending")
     looks.clear()
-    await ends("first")
-    await world.reaches(AIM_SERVICE_TEMPLATE, "d", space, status="Progressing")
+    await line.ends("first")
+    await line.runs("d")
     assert set(looks) == {"first", "d"}
-    await ends("second")
-    await world.reaches(AIM_SERVICE_TEMPLATE, "c", space, status="Progressing")
+    await line.ends("second")
+    await line.runs("c")
     assert set(looks) == {"first", "d", "second", "c"}
-    await ends("d")
-    await world.delete(AIM_SERVICE_TEMPLATE, "c", space)
+    await line.ends("d")
+    await here.world.delete(AIM_SERVICE_TEMPLATE, "c", here.namespace)
     for name in ("b", "a"):
-        await world.reaches(AIM_SERVICE_TEMPLATE, name, space, status="Progressing")
-        await ends(name)
+        await line.runs(name)
+        await line.ends(name)
 
 
 async def test_only_a_change_of_inputs_cuts_the_pause_short_and_starts_it_anew(unmanned: Stage, here: Place):
@@ -139,28 +134,3 @@ async def test_only_a_change_of_inputs_cuts_the_pause_short_and_starts_it_anew(u
         await changed("Ready", env=[{"name": "HF_TOKEN", "valueFrom": source}])
     names = [job.metadata.name for job in unmanned.jobs.of(here.name)]
     assert len(names) == len(set(names)) == 4
-
-
-async def test_a_failed_job_that_is_gone_is_made_again_after_the_pause_and_not_before(
-    unmanned: Stage, expired: Place, looks: list[str]
-):
-    failed = await expired.world.get(AIM_SERVICE_TEMPLATE, expired.name, expired.namespace)
-    due = failed.status.discovery.retry_at
-    assert failed.status.discovery.failures == 1
-    looks.clear()
-    await expired.template(annotations={"look": "again"})
-
-    async def looked_at() -> bool:
-        return expired.name in looks
-
-    await eventually(looked_at)
-    again = await expired.world.until(
-        AIM_SERVICE_TEMPLATE,
-        expired.name,
-        expired.namespace,
-        lambda t: t.status.discovery.failures == 2,
-        timeout=90.0,
-    )
-    first, second = sorted(job.metadata.creation_timestamp for job in unmanned.jobs.of(expired.name))
-    assert first < due <= second
-    assert again.status.discovery.retry_at >= second + timedelta(minutes=2)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from aimctrl.aim.options import OperatorOptions
 from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_CLUSTER_SERVICE_TEMPLATE, AIM_SERVICE_TEMPLATE
 from aimctrl.sandbox.aim_image import AimImage
 from controlplane import ControlPlane
@@ -18,9 +19,11 @@ from support.world import World, eventually, operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LIMIT = 10
+LIMIT, MANY = 10, 25
+"""Unfinished Jobs at a time: where nothing else is said, and where hundreds are to be done in half a minute."""
+
 BURST, SPACES, CLUSTER_WIDE = 500, 4, 20
-SOME = 60
+SOME = 40
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -61,7 +64,7 @@ async def all_become_ready(user: World, batch: str, count: int) -> None:
     async def ready() -> bool:
         return await states(user, batch) == ["Ready"] * count
 
-    await eventually(ready, timeout=240.0, every=0.5)
+    await eventually(ready, timeout=600.0, every=0.5)
 
 
 async def test_500_templates_at_once_keep_to_the_limit_and_all_become_ready(
@@ -72,10 +75,10 @@ async def test_500_templates_at_once_keep_to_the_limit_and_all_become_ready(
         ("" if number < CLUSTER_WIDE else f"{batch}-{number % SPACES}", f"{batch}-{number:03}")
         for number in range(BURST)
     ]
-    async with operator(control_plane):
+    async with operator(control_plane, OperatorOptions(max_discovery_jobs=MANY)):
         await create(user, batch, places)
         await all_become_ready(user, batch, BURST)
-    assert jobs.most == LIMIT, "the slots are all used, and no more"
+    assert jobs.most == MANY, "the slots are all used, and no more"
     names = jobs.names(batch)
     assert len(names) == len(set(names)) == BURST
 

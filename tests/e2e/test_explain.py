@@ -17,6 +17,7 @@ from e2e.conftest import OPERATOR_NAMESPACE, Stage
 from e2e.homes import Home
 from e2e.places import Place
 from support.program import Aimctrl, account, user_of, writers
+from support.world import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -113,6 +114,11 @@ async def test_a_service_that_runs(home: Home, aimctrl: Aimctrl):
     await home.template()
     await home.routed()
     service = await home.runs()
+
+    async def resolved() -> bool:
+        return "TemplateResolved" in {event.reason for event in await home.world.events(home.namespace, "chat")}
+
+    await eventually(resolved)
     told = await aimctrl.explanation("service", f"{home.namespace}/chat")
     agrees(told, service, "RuntimeReady")
     assert failing(told) == set()

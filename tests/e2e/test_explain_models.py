@@ -79,7 +79,7 @@ async def only_gpus_that_are_not_there(s: Scene) -> None:
 
 async def templates_that_all_fail(s: Scene) -> None:
     image = await pushed(s, FAST)
-    s.stage.scripts.set(image, ImageScript(log="no profile\n", exit_code=1))
+    s.stage.scripts.set(image, ImageScript(log="no profile\n", exit_code=1, ended_ago=3600.0))
     await read(s, image)
 
 

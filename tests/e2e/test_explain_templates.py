@@ -123,7 +123,7 @@ async def a_registry_that_is_down(s: Scene) -> None:
 
 
 async def a_discovery_that_fails(s: Scene) -> None:
-    s.stage.scripts.set(s.image, ImageScript(log="no profile \x1b[31mfits\n", exit_code=1))
+    s.stage.scripts.set(s.image, ImageScript(log="no profile \x1b[31mfits\n", exit_code=1, ended_ago=3600.0))
     await s.model()
     await s.discovered()
 

@@ -10,14 +10,14 @@ import pytest_asyncio
 
 from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_CLUSTER_SERVICE_TEMPLATE, AIM_SERVICE
 from aimctrl.kube.core import NODES
-from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, HTTPROUTES, INFERENCE_SERVICES, SERVING_RUNTIMES
+from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, HTTPROUTES
 from aimctrl.kube.kinds import Kind
-from controlplane import crd_folder
 from e2e.conftest import AIM_CRDS
 from e2e.homes import SOURCES, Home, message
+from support.crds import RUNTIME_KINDS, crds_of
 from support.embedded import Plane
 from support.program import run
-from support.world import World, reasons, surroundings, world
+from support.world import World, surroundings, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,13 +25,9 @@ AT_ONCE = 15.0
 """Seconds: less than the pause after which a kind that is missing would be tried again unasked."""
 
 
-RUNTIME_KINDS = (SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES, INFERENCE_SERVICES)
-
-
 async def install(plane: Plane, *kinds: Kind[Any]) -> None:
     """Have the CRDs of these kinds; the event loop goes on meanwhile."""
-    files = [file for kind in kinds for file in crd_folder().rglob(f"{kind.group}_{kind.plural}.yaml")]
-    await asyncio.to_thread(plane.apply_crds, *files)
+    await asyncio.to_thread(plane.apply_crds, *crds_of(*kinds))
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +76,7 @@ async def test_kserve_and_the_gateway_api_may_come_later(bare: Plane, user: Worl
         await install(bare, *RUNTIME_KINDS)
         await home.becomes("Running", "RuntimeReady", "plain", timeout=AT_ONCE)
         assert await user.get(CLUSTER_SERVING_RUNTIMES, "fast")
-        service = await home.becomes("Degraded", "RouteFailed", timeout=AT_ONCE)
-        assert reasons(service)["RuntimeReady"] == ("True", "RuntimeReady")
+        await home.becomes("Degraded", "RouteFailed", timeout=AT_ONCE, RuntimeReady=("True", "RuntimeReady"))
         await install(bare, HTTPROUTES)
         await home.becomes("Running", "RuntimeReady", RoutingReady=("True", "RouteReady"), timeout=AT_ONCE)
         assert await running.terminate() == 0

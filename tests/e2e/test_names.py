@@ -14,6 +14,7 @@ from aimctrl.api.kinds import (
     AIM_MODEL,
     AIM_MODEL_CACHE,
     AIM_RUNTIME_CONFIG,
+    AIM_SERVICE,
     AIM_SERVICE_TEMPLATE,
     AIM_TEMPLATE_CACHE,
 )
@@ -22,7 +23,8 @@ from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, INFERENCE_SERVICES, 
 from aimctrl.sandbox.script import ImageScript
 from e2e.conftest import Stage
 from e2e.homes import GATEWAY, Home, message, storage_class
-from support.world import SERVICE_ACCOUNTS, eventually, reasons
+from support.world import SERVICE_ACCOUNTS, eventually, is_told, reasons
+from support.world import reason as why
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -241,15 +243,17 @@ async def test_a_route_template_of_any_text_is_told_within_the_limits(home: Home
 
 
 async def test_a_log_in_any_language_is_told_within_the_limits(home: Home, stage: Stage):
-    stage.scripts.set(home.image, ImageScript(log="\U0001f999" * 60_000 + "\n", exit_code=1))
+    stage.scripts.set(home.image, ImageScript(log="\U0001f999" * 60_000 + "\n", exit_code=1, ended_ago=3600.0))
     await home.model()
     await home.discovered()
     await home.service(templateRef="fast")
-    service = await home.becomes("Degraded", "TemplateNotReady")
     template = await home.world.reaches(AIM_SERVICE_TEMPLATE, "fast", home.namespace, status="Failed")
+    service = await home.world.until(
+        AIM_SERVICE, "chat", home.namespace, lambda s: is_told(s) and "\U0001f999" in message(s, "Ready")
+    )
+    assert (service.status.status, why(service)) == ("Degraded", "TemplateNotReady")
     for said in (*service.status.conditions, *template.status.conditions):
         assert len(said.message.encode()) <= 32768
-    assert "\U0001f999" in message(service, "Ready")
 
 
 async def test_many_long_names_are_told_within_the_limits(home: Home):

@@ -159,7 +159,7 @@ async def test_a_cluster_template_says_where_its_job_cannot_be_made(
         assert (said.status, said.reason) == ("False", "DiscoveryFailed")
         assert f'namespaces "{name}" not found' in said.message
         await user.namespace(name)
-        await user.reaches(AIM_CLUSTER_SERVICE_TEMPLATE, name, status="Ready", timeout=15.0)
+        await user.reaches(AIM_CLUSTER_SERVICE_TEMPLATE, name, status="Ready", timeout=40.0)
         assert await running.terminate() == 0
 
 

@@ -59,11 +59,13 @@ async def test_example_becomes_a_running_service(control_plane: ControlPlane):
     node = "{apiVersion: v1, kind: Node, metadata: {name: readme, labels: {amd.com/gpu.device-id: 74a1}}}"
     async with world(control_plane) as user, surroundings(control_plane), operator(control_plane):
         await user.namespace("kaiwo-system")
-        await user.apply(node)
-        await user.apply(fenced("yaml"))
-        await user.reaches(AIM_SERVICE, "chat", "default", status="Running")
-        await user.delete(AIM_SERVICE, "chat", "default")
-        await user.clean()
+        try:
+            await user.apply(node)
+            await user.apply(fenced("yaml"))
+            await user.reaches(AIM_SERVICE, "chat", "default", status="Running")
+            await user.delete(AIM_SERVICE, "chat", "default")
+        finally:
+            await user.clean()
 
 
 def test_printed_crds_can_be_applied(control_plane: ControlPlane):

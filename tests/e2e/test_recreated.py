@@ -14,7 +14,7 @@ from aimctrl.runtime.errors import AlreadyExistsError
 from e2e.conftest import Stage
 from e2e.homes import GATEWAY, Home, storage_class
 from support.history import History, history
-from support.world import Json, eventually
+from support.world import Json, becomes_equal, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -65,7 +65,7 @@ async def is_served(home: Home, uid: str, precision: str) -> None:
     template = service.status.resolved_template
     found = await home.world.get(AIM_SERVICE_TEMPLATE, template.name, home.namespace)
     assert (found.metadata.uid, found.spec.precision) == (template.uid, precision)
-    assert await owner(home, AIM_SERVICE_TEMPLATE, template.name) == [uid]
+    await becomes_equal(lambda: owner(home, AIM_SERVICE_TEMPLATE, template.name), [uid])
     assert (await home.inference_service())["spec"]["predictor"]["model"]["runtime"] == template.name
     path = f"/{home.namespace}/{precision}"
     [rule] = (await home.route())["spec"]["rules"]

@@ -32,7 +32,7 @@ async def servers(control_plane: ControlPlane, tmp_path_factory: pytest.TempPath
         cluster = (HERE / "cluster.yaml").read_text(encoding="utf-8")
         created = await two.differences(f"create namespace {two.namespace}")
         created += await two.differences("apply -f -", cluster)
-        await two.both("wait --for=condition=Established --timeout=10s crd/widgets.shown.example.org")
+        await two.both("wait --for=condition=Established --timeout=60s crd/widgets.shown.example.org")
         objects = (HERE / "objects.yaml").read_text(encoding="utf-8")
         created += await two.differences("apply -f -", objects.replace("NAMESPACE", two.namespace))
         assert created == []
@@ -103,7 +103,7 @@ READING = (
     "get nothing",
     "get --raw /healthz",
     "get --raw /nope",
-    "get pods -w --request-timeout=1s",
+    "get pods -w --request-timeout=3s",
     "explain widget.spec",
     "explain widget.spec --recursive",
     "explain widget.spec.nope",
@@ -235,11 +235,11 @@ CHANGES = {
         ("scale widget w --replicas=3 --current-replicas=9", {}),
         ("get widget w --subresource=scale -o yaml", {}),
         ("get widget w --subresource=status", {}),
-        ("wait widget/w --for=condition=Up --timeout=2s", {}),
+        ("wait widget/w --for=condition=Up --timeout=30s", {}),
         ("wait widget/w --for=condition=Down --timeout=1s", {}),
-        ("wait widget/w --for=jsonpath={.spec.replicas}=3 --timeout=2s", {}),
+        ("wait widget/w --for=jsonpath={.spec.replicas}=3 --timeout=30s", {}),
         ("delete widget w", {}),
-        ("wait widget/w --for=delete --timeout=2s", {}),
+        ("wait widget/w --for=delete --timeout=30s", {}),
     ],
 }
 

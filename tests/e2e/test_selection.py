@@ -15,7 +15,7 @@ from aimctrl.sandbox.aim_image import AimImage
 from aimctrl.sandbox.script import ImageScript, Launch
 from e2e.conftest import Stage
 from e2e.homes import SOURCES, Home
-from support.world import eventually
+from support.world import becomes_equal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,10 +29,22 @@ async def ready(home: Home, name: str) -> None:
     await home.world.reaches(AIM_SERVICE_TEMPLATE, name, home.namespace, status="Ready")
 
 
-def report(service: AIMService) -> dict[str, tuple[str, str, str]]:
+Report = dict[str, tuple[str, str, str]]
+
+
+def report(service: AIMService) -> Report:
     """Scope, status and reason of each candidate."""
-    found = service.status.template_matching.candidates
-    return {c.name: (c.scope.value, c.status.value, c.reason) for c in found}
+    matching = service.status.template_matching
+    return {c.name: (c.scope.value, c.status.value, c.reason) for c in matching.candidates} if matching else {}
+
+
+async def reports(home: Home, expected: Report) -> None:
+    """Wait until the service has that to say of its candidates; it runs, then."""
+
+    async def reported() -> Report:
+        return report(await home.runs())
+
+    await becomes_equal(reported, expected)
 
 
 async def test_the_only_one_that_passes_is_selected_and_every_other_is_accounted_for(stage: Stage, home: Home):
@@ -46,13 +58,13 @@ async def test_the_only_one_that_passes_is_selected_and_every_other_is_accounted
     for name, status in (("no-gpu", "NotAvailable"), ("broken", "Failed"), ("odd", "Degraded")):
         await home.world.reaches(AIM_SERVICE_TEMPLATE, name, home.namespace, status=status)
     await home.service()
-    service = await home.runs()
-    assert report(service) == {
+    expected = {
         "broken": ("Namespace", "dropped", "TemplateFailed"),
         "good": ("Namespace", "chosen", "OnlyMatch"),
         "no-gpu": ("Namespace", "dropped", "GPUNotAvailable"),
         "odd": ("Namespace", "dropped", "TemplateDegraded"),
     }
+    await reports(home, expected)
 
 
 async def test_unoptimized_profiles_are_dropped_where_they_are_not_allowed(stage: Stage, home: Home):
@@ -66,11 +78,11 @@ async def test_unoptimized_profiles_are_dropped_where_they_are_not_allowed(stage
         await home.discovered(metric, metric=metric)
         await ready(home, metric)
     await home.service(template={"allowUnoptimized": False})
-    service = await home.runs()
-    assert report(service) == {
+    expected = {
         "latency": ("Namespace", "chosen", "OnlyMatch"),
         "throughput": ("Namespace", "dropped", "Unoptimized"),
     }
+    await reports(home, expected)
     await home.service("any")
     await home.becomes("Failed", "TemplateSelectionAmbiguous", "any")
 
@@ -82,10 +94,11 @@ async def test_overrides_drop_what_does_not_match_them(home: Home):
     for name in ("fast", "many"):
         await ready(home, name)
     await home.service(overrides={"metric": "throughput"})
-    assert report(await home.runs()) == {
+    expected = {
         "fast": ("Namespace", "dropped", "OverridesMismatch"),
         "many": ("Namespace", "chosen", "OnlyMatch"),
     }
+    await reports(home, expected)
 
 
 async def cluster_template(home: Home, name: str, **spec: object) -> None:
@@ -113,8 +126,7 @@ async def test_a_namespace_template_hides_a_cluster_template(home: Home, name: s
 async def test_a_template_of_the_cluster_serves_where_the_namespace_has_none(home: Home):
     await cluster_template(home, home.namespace, gpuSelector={"count": 1, "model": "MI300X"})
     await home.service(model={"ref": home.namespace})
-    service = await home.runs()
-    assert report(service) == {home.namespace: ("Cluster", "chosen", "OnlyMatch")}
+    await reports(home, {home.namespace: ("Cluster", "chosen", "OnlyMatch")})
 
 
 async def test_a_model_of_the_namespace_hides_the_cluster_s_and_its_templates(home: Home):
@@ -173,15 +185,16 @@ async def test_a_service_stays_with_its_template_while_that_will_do(home: Home):
     await home.template("many", metric="throughput")
     await ready(home, "many")
     await home.service(env=[{"name": "A", "value": "1"}])
-    assert report(await home.runs()) == {
+    expected = {
         "fast": ("Namespace", "chosen", "InUse"),
         "many": ("Namespace", "dropped", "AnotherIsInUse"),
     }
+    await reports(home, expected)
     await home.world.delete(NODES, home.namespace)
 
-    async def moved() -> bool:
-        service = await home.world.get(AIM_SERVICE, "chat", home.namespace)
-        return (service.status.status, service.status.resolved_template.name) == ("Running", "many")
+    def moved(service: AIMService) -> bool:
+        template = service.status.resolved_template
+        return service.status.status == "Running" and template is not None and template.name == "many"
 
-    assert await eventually(moved)
+    await home.world.until(AIM_SERVICE, "chat", home.namespace, moved)
     assert (await home.inference_service())["spec"]["predictor"]["model"]["runtime"] == "many"

@@ -8,9 +8,10 @@ import pytest
 from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_MODEL, AIM_RUNTIME_CONFIG, AIM_SERVICE, AIM_SERVICE_TEMPLATE
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
 from aimctrl.kube.kinds import Key, Kind
+from aimctrl.runtime.errors import NotFoundError
 from e2e.conftest import Stage
 from e2e.homes import GATEWAY, SOURCES, Home
-from support.world import eventually
+from support.world import becomes_equal, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -159,10 +160,10 @@ async def test_what_somebody_does_to_a_child_by_hand_is_put_right(home: Home, ki
         await home.world.client.patch(kind, Key(home.namespace, "chat"), body)
 
     async def mended() -> bool:
-        found = await home.world.get(kind, "chat", home.namespace)
-        if found is None:
+        try:
+            live = await home.world.json(kind, "chat", home.namespace)
+        except NotFoundError:
             return False
-        live = await home.world.json(kind, "chat", home.namespace)
         return (
             live["spec"] == before["spec"]
             and live["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]
@@ -279,17 +280,14 @@ async def test_events_tell_each_transition_once(home: Home):
         events = await home.world.events(home.namespace, "chat")
         return sorted((event.reason, event.type) for event in events)
 
-    async def complete() -> bool:
-        return "InferenceServiceUpdated" in {reason for reason, _ in await told()}
-
-    await eventually(complete)
-    assert await told() == [
+    expected = [
         ("InferenceServiceCreated", "Normal"),
         ("InferenceServiceUpdated", "Normal"),
         ("RuntimeConfigMissing", "Warning"),
         ("RuntimeConfigResolved", "Normal"),
         ("TemplateResolved", "Normal"),
     ]
+    await becomes_equal(told, expected)
     assert not [event for event in await home.world.events(home.namespace, "chat") if event.series]
 
 
@@ -306,12 +304,9 @@ async def test_the_default_runtime_config_is_missed_once_and_done_without(home: 
         events = await home.world.events(home.namespace, "chat")
         return sorted(event.reason for event in events if "RuntimeConfig" in event.reason)
 
-    assert await eventually(told) == ["DefaultRuntimeConfigNotFound"]
+    await becomes_equal(told, ["DefaultRuntimeConfigNotFound"])
     await home.world.have(AIM_RUNTIME_CONFIG, "default", home.namespace)
     await home.world.until(AIM_SERVICE, "chat", home.namespace, lambda s: s.status.resolved_runtime_config is not None)
 
-    async def both() -> bool:
-        return await told() == ["DefaultRuntimeConfigNotFound", "RuntimeConfigResolved"]
-
-    assert await eventually(both)
+    await becomes_equal(told, ["DefaultRuntimeConfigNotFound", "RuntimeConfigResolved"])
     await home.runs()

@@ -25,6 +25,7 @@ from aimctrl.sandbox.aim_image import AimImage
 from e2e.conftest import Stage
 from e2e.homes import SOURCES, Home, message
 from support.world import World, eventually, reasons
+from support.world import reason as why
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,6 +41,7 @@ async def world(stage: Stage) -> AsyncIterator[World]:
         AIM_CLUSTER_SERVICE_TEMPLATE, "fast", modelName="llama", metric="latency", precision="fp16", gpuSelector=GPU,
         modelSources=SOURCES,
     )  # fmt: skip
+    await world.reaches(AIM_CLUSTER_SERVICE_TEMPLATE, "fast", status="Ready")
     yield world
     for service in await world.all(AIM_SERVICE):
         await world.delete(AIM_SERVICE, service.metadata.name, service.metadata.namespace)
@@ -133,7 +135,8 @@ async def test_a_derived_template_that_is_deleted_by_hand_comes_back(world: Worl
 async def test_an_inference_service_of_somebody_else_is_left_alone_until_it_goes(world: World, space: str) -> None:
     await world.have(INFERENCE_SERVICES, "chat", space, predictor={"model": {"modelFormat": {"name": "sklearn"}}})
     await serve(world, "chat", space)
-    service = await world.reaches(AIM_SERVICE, "chat", space, status="Degraded")
+    service = await world.until(AIM_SERVICE, "chat", space, lambda found: why(found) == "NameConflict")
+    assert service.status.status == "Degraded"
     assert reasons(service)["RuntimeReady"] == ("False", "NameConflict")
     assert not (await world.get(INFERENCE_SERVICES, "chat", space)).metadata.owner_references
     await world.delete(INFERENCE_SERVICES, "chat", space)
@@ -241,9 +244,7 @@ async def test_a_gpu_that_goes_degrades_a_running_service_until_it_is_back(world
     await world.reaches(AIM_SERVICE, "chat", space, status="Running")
     generation = (await world.get(INFERENCE_SERVICES, "chat", space)).metadata.generation
     await world.delete(NODES, "mi325x")
-    service = await world.until(
-        AIM_SERVICE, "chat", space, lambda found: reasons(found)["RuntimeReady"][1] == "TemplateNotAvailable"
-    )
+    service = await world.until(AIM_SERVICE, "chat", space, lambda found: why(found) == "TemplateNotAvailable")
     assert service.status.status in {"Degraded", "Starting"}
     assert (await world.get(INFERENCE_SERVICES, "chat", space)).metadata.generation == generation
     await world.have(NODES, "mi325x", labels={"amd.com/gpu.device-id": "74a5"})

@@ -16,10 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from aimctrl.api.kinds import AIM_MODEL_CACHE, AIM_SERVICE, AIM_SERVICE_TEMPLATE, ALL
 from aimctrl.kube.core import NODES
 from aimctrl.kube.kinds import Key
-from controlplane import crd_folder
 from controlplane.server import free_port
 from e2e.conftest import AIM_CRDS, OPERATOR_NAMESPACE
 from e2e.homes import storage_class
+from support.crds import crds_of
 from support.crowd import Member, crowd, script_the_crowd
 from support.embedded import Plane
 from support.program import EVERYTHING, Program, account, program, user_of, writes
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 TEAMS = tuple(f"team-{number}" for number in range(10))
 CROWD = 1000
 OPERATOR = "operator"
-RESYNC, RESYNCS = 10.0, 2
+RESYNC, RESYNCS = 4.0, 2
 """Seconds between two rounds of resyncs, and how many rounds the silence has to last for."""
 
 STRETCH = 1.1
@@ -83,7 +83,7 @@ class Operator:
 @pytest.fixture(scope="module")
 def plane(new_plane: type[Plane]) -> Iterator[Plane]:
     """A control plane of the crowd's own: nobody else has to live with what it leaves."""
-    with new_plane(crds=[AIM_CRDS, crd_folder()]) as plane:
+    with new_plane(crds=[AIM_CRDS, *crds_of()]) as plane:
         yield plane
 
 
@@ -179,7 +179,7 @@ async def writes_end(city: City) -> None:
             count, since = now, loop.time()
         return loop.time() - since >= HUSH
 
-    await eventually(hushed, timeout=PATIENCE, every=0.5)
+    await eventually(hushed, timeout=PATIENCE, every=1.0)
 
 
 @asynccontextmanager

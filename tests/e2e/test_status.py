@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_SERVICE, AIM_SERVICE_TEMPLATE
+from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_MODEL, AIM_SERVICE, AIM_SERVICE_TEMPLATE
 from controlplane import ControlPlane
 from e2e.conftest import Stage
 from e2e.homes import Home
@@ -40,6 +40,7 @@ async def test_what_is_stuck_is_on_top_and_the_namespace_can_be_chosen(home: Hom
     await home.runs()
     await home.becomes("Degraded", "ModelNotFound", "lost")
     await home.world.reaches(AIM_SERVICE_TEMPLATE, "big", home.namespace, status="NotAvailable")
+    await home.world.reaches(AIM_MODEL, "llama", home.namespace, status="Ready")
     await home.world.have(AIM_CLUSTER_MODEL, home.namespace, image=home.image)
     found = lines(await aimctrl("status", "-n", home.namespace))
     assert [line[:5] for line in found] == [

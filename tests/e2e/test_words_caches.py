@@ -12,7 +12,7 @@ from aimctrl.sandbox.aim_image import AimImage
 from aimctrl.sandbox.script import ImageScript
 from e2e.conftest import Stage
 from e2e.homes import Home, storage_class
-from support.world import World, reasons
+from support.world import World, is_told, reasons
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,7 +40,8 @@ async def becomes(
         name,
         home.namespace,
         lambda found: (
-            found.status.status == state
+            is_told(found)
+            and found.status.status == state
             and reasons(found).get("Ready") == (str(state in {"Available", "Ready"}), reason)
             and conditions.items() <= reasons(found).items()
         ),

@@ -15,7 +15,8 @@ from e2e.conftest import Stage
 from e2e.homes import Home, message
 from support.crane import Crane, crane_registry
 from support.refusing import WORDS, refusing
-from support.world import reasons
+from support.world import is_told, reasons
+from support.world import reason as why
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +52,7 @@ async def becomes(home: Home, state: str, reason: str) -> Any:
         AIM_MODEL,
         "llama",
         home.namespace,
-        lambda m: m.status.status == state and reasons(m)["Ready"][1] == reason,
+        lambda m: is_told(m) and (m.status.status, why(m)) == (state, reason),
     )
 
 

@@ -12,7 +12,8 @@ from e2e.conftest import Stage
 from e2e.homes import Home, message, storage_class
 from e2e.places import Place
 from support.refusing import WORDS, refusing
-from support.world import reasons
+from support.world import is_told, reasons
+from support.world import reason as why
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,7 +39,7 @@ async def model_cache(home: Home, state: str, reason: str) -> Any:
         AIM_MODEL_CACHE,
         "weights",
         home.namespace,
-        lambda cache: (cache.status.status, reasons(cache).get("Ready", ("", ""))[1]) == (state, reason),
+        lambda cache: is_told(cache) and (cache.status.status, why(cache)) == (state, reason),
     )
 
 

@@ -46,7 +46,8 @@ class Program:
         """Wait until a line holds the text."""
 
         async def said() -> bool:
-            assert text in self.output or self.process.returncode is None, self.output
+            ended = self._read_all.is_set()
+            assert text in self.output or not ended, self.output
             return text in self.output
 
         try:

@@ -1,5 +1,6 @@
-"""A rule of the cluster that somebody else made: in a namespace, objects of some kinds are refused."""
+"""A rule of the cluster that somebody else made: in a namespace, objects of some kind are refused."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import uuid4
 
 from aimctrl.kube import core
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.runtime.errors import InvalidError
+from aimctrl.runtime.errors import AlreadyExistsError, InvalidError
 from support.world import World, eventually
 
 _GROUP = "admissionregistration.k8s.io"
@@ -20,30 +21,44 @@ WORDS = "nothing of this sort in here"
 
 
 @asynccontextmanager
-async def refusing(world: World, namespace: str, *kinds: Kind[Any]) -> AsyncIterator[None]:
-    """While the block runs, no object of these kinds is made or changed in the namespace; its status may be."""
-    name = f"refusing-{uuid4().hex[:8]}"
-    rules = [
-        {
-            "apiGroups": [kind.group],
-            "apiVersions": ["*"],
-            "operations": ["CREATE", "UPDATE"],
-            "resources": [kind.plural],
-        }
-        for kind in (*kinds, core.CONFIGMAPS)  # a ConfigMap tells when the rule holds
-    ]
-    policy = {"matchConstraints": {"resourceRules": rules}, "validations": [{"expression": "false", "message": WORDS}]}
-    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
-    for kind, spec in ((POLICIES, policy), (BINDINGS, binding)):
-        await world.client.create(kind, _object(kind, name, spec=spec))
+async def refusing(world: World, namespace: str, kind: Kind[Any]) -> AsyncIterator[None]:
+    """While the block runs, no object of the kind is made or changed in the namespace; its status may be.
+
+    A cluster takes seconds to know a rule: it is made once and stays, and a label has the namespace fall under it.
+    """
+    name = f"refusing-{kind.plural}"
+    await _have_rule(world, name, kind)
+    await _label(world, namespace, name, "yes")
     try:
         await eventually(lambda: _is_refused(world, namespace))
         yield
     finally:
-        for kind in (BINDINGS, POLICIES):
-            await world.client.delete(kind, Key("", name))
+        await _label(world, namespace, name, None)
     await eventually(lambda: _is_allowed(world, namespace))
+
+
+async def _have_rule(world: World, name: str, kind: Kind[Any]) -> None:
+    """Have the rule for all namespaces with a label of its name; a ConfigMap tells whether it holds."""
+    rules = [
+        {
+            "apiGroups": [one.group],
+            "apiVersions": ["*"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": [one.plural],
+        }
+        for one in (kind, core.CONFIGMAPS)
+    ]
+    policy = {"matchConstraints": {"resourceRules": rules}, "validations": [{"expression": "false", "message": WORDS}]}
+    there = {"namespaceSelector": {"matchLabels": {f"test/{name}": "yes"}}}
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": there}
+    for part, spec in ((POLICIES, policy), (BINDINGS, binding)):
+        with contextlib.suppress(AlreadyExistsError):
+            await world.client.create(part, _object(part, name, spec=spec))
+
+
+async def _label(world: World, namespace: str, name: str, value: str | None) -> None:
+    labels = {f"test/{name}": value}
+    await world.client.patch(core.NAMESPACES, Key("", namespace), {"metadata": {"labels": labels}})
 
 
 def _object(kind: Kind[Any], name: str, **fields: Any) -> dict[str, Any]:

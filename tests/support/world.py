@@ -1,8 +1,8 @@
 """A cluster as its user sees it: YAML goes in, statuses come out; and the operator and stand-ins that live in it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,8 +118,10 @@ class World:
     async def reaches(
         self, kind: Kind[T], name: str, namespace: str = "", *, status: str, timeout: float = PATIENCE
     ) -> T:
-        """The object once its `status.status` is `status`."""
-        return await self.until(kind, name, namespace, lambda found: found.status.status == status, timeout=timeout)
+        """The object once the operator says of what its spec is now that its `status.status` is `status`."""
+        return await self.until(
+            kind, name, namespace, lambda found: is_told(found) and found.status.status == status, timeout=timeout
+        )
 
     async def until(
         self,
@@ -160,7 +162,7 @@ class World:
         return await self.get(kind, key.name, key.namespace) is None
 
 
-async def eventually(look: Callable[[], Awaitable[T]], *, timeout: float = PATIENCE, every: float = 0.1) -> T:
+async def eventually(look: Callable[[], Awaitable[T]], *, timeout: float = PATIENCE, every: float = 0.05) -> T:
     """What `look` gives once it is true; TimeoutError where it never is."""
     async with asyncio.timeout(timeout):
         while True:
@@ -170,19 +172,42 @@ async def eventually(look: Callable[[], Awaitable[T]], *, timeout: float = PATIE
             await asyncio.sleep(every)
 
 
+async def becomes_equal(look: Callable[[], Awaitable[T]], expected: T, *, timeout: float = PATIENCE) -> None:
+    """Wait until `look` gives what is expected; AssertionError with what it gave last where it never does."""
+    seen: list[T] = []
+
+    async def equal() -> bool:
+        seen[:] = [await look()]
+        return seen == [expected]
+
+    with contextlib.suppress(TimeoutError):
+        await eventually(equal, timeout=timeout)
+    assert seen == [expected]
+
+
+def is_told(found: Any) -> bool:
+    """Whether the operator has said something of what the spec is now; before, a status is what it was, or defaults."""
+    return bool(found.status.conditions) and found.status.observed_generation == found.metadata.generation
+
+
+def reason(found: Any) -> str:
+    """Why the object is what its status says, `""` where nobody has said anything yet."""
+    return reasons(found).get("Ready", ("", ""))[1]
+
+
 def reasons(found: Any) -> Mapping[str, tuple[str, str]]:
     """Status and reason of each condition, by type."""
     return {c.type: (c.status, c.reason) for c in found.status.conditions}
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def world(plane: ControlPlane) -> AsyncIterator[World]:
     """The user's own connection."""
     async with Client(await connect(str(plane.kubeconfig)), field_manager="user") as client:
         yield World(client)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def operator(
     plane: ControlPlane, options: OperatorOptions = OperatorOptions(), *, namespaces: tuple[str, ...] = ()
 ) -> AsyncIterator[Manager]:
@@ -198,7 +223,7 @@ async def operator(
             await running
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def surroundings(plane: ControlPlane, scripts: Scripts | None = None) -> AsyncIterator[Scripts]:
     """Kubelet, KServe and gateway; every image is an AIM image where no script says otherwise."""
     held = scripts or Scripts(AimImage())

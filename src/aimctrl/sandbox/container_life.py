@@ -108,7 +108,8 @@ def _running(container: Container, before: ContainerStatus, running: Running, sc
 def _end(container: Container, before: ContainerStatus, since: datetime, scene: Scene) -> Turn:
     code = scene.script.exit_code
     reason = "Error" if code else "Completed"
-    ended = Terminated(exit_code=code, reason=reason, started_at=since, finished_at=scene.stamp)
+    earlier = timedelta(seconds=0.0 if scene.restarts(code) else scene.script.ended_ago)
+    ended = Terminated(exit_code=code, reason=reason, started_at=since - earlier, finished_at=scene.stamp - earlier)
     state = ContainerState(terminated=ended)
     status = _shown(container, state, before.last_state, before.restart_count)
     return _ended(container, status, ended, scene)

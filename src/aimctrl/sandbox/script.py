@@ -19,12 +19,14 @@ class ImageScript:
     """The behaviour of an image in one container; times are in seconds.
 
     A container prints `log` when it starts and ends `run_seconds` later with `exit_code`, unless it `runs_forever`.
-    `pull_error` keeps it from starting. `serving` is what becomes of an InferenceService with this image,
+    One that is not run again says it ended `ended_ago` before it did: from there on a Job counts its pause before it
+    tries again. `pull_error` keeps it from starting. `serving` is what becomes of an InferenceService with this image,
     `load_seconds` after its predictor appeared. The API keeps whole seconds, so that a time may end up to one early.
     """
 
     log: str | bytes = ""
     exit_code: int = 0
+    ended_ago: float = 0.0
     pull_error: PullError | None = None
     pull_seconds: float = 0.0
     run_seconds: float = 0.0

@@ -93,6 +93,21 @@ def test_a_restart_is_counted_and_the_last_end_is_kept():
     assert turn.status.last_state == CRASHED.last_state
 
 
+@pytest.mark.parametrize(
+    ("prior", "policy", "began", "finished"),
+    [
+        pytest.param(NEW, "Never", -40, -40, id="at once"),
+        pytest.param(RUNNING, "Never", -60, -40, id="after a while"),
+        pytest.param(NEW, "Always", 20, 20, id="not where it is run again"),
+    ],
+)
+def test_a_container_may_say_that_it_ended_long_ago(prior, policy, began, finished):
+    script = ImageScript(exit_code=1, ended_ago=60)
+    state = advance(CONTAINER, prior, Scene(script, START, at(20), policy)).status
+    told = state.state.terminated or state.last_state.terminated
+    assert (told.started_at, told.finished_at) == (at(began), at(finished))
+
+
 def test_times_are_written_in_whole_seconds():
     turn = advance(CONTAINER, NEW, Scene(SHORT, START, at(0.7), "Never"))
     assert turn.status.state.running == Running(started_at=START)

@@ -5,6 +5,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from aimctrl.sandbox.apiserver.controllers.job_indexes import completed, indexed
 from aimctrl.sandbox.apiserver.schema.node import Object
@@ -117,6 +118,13 @@ def is_over(pod: Object) -> bool:
 def container_statuses(pod: Object) -> list[Object]:
     """What is known of each container of a pod."""
     return [*entries(pod, "status", "containerStatuses"), *entries(pod, "status", "initContainerStatuses")]
+
+
+def ended_at(pod: Object, now: datetime) -> datetime:
+    """When the last of a pod's containers ended, as its kubelet says; `now` where not all of them have."""
+    statuses = entries(pod, "status", "containerStatuses")
+    ends: list[str] = [section(one, "state", "terminated").get("finishedAt", "") for one in statuses]
+    return max(map(datetime.fromisoformat, ends)) if ends and all(ends) else now
 
 
 def only_replaces_failed(job: Object) -> bool:

@@ -18,6 +18,7 @@ from aimctrl.sandbox.apiserver.controllers.job_tally import (
     TRACKING,
     Tally,
     condition,
+    ended_at,
     is_finished,
     only_replaces_failed,
     phase,
@@ -227,7 +228,8 @@ class Jobs:
         if tally.succeeded:
             self._failures.pop(uid, None)
         elif tally.failed:
-            self._failures[uid] = Failures((before.count if before else 0) + len(tally.failed), now)
+            last = max(ended_at(pod, now) for pod in tally.failed)
+            self._failures[uid] = Failures((before.count if before else 0) + len(tally.failed), last)
 
     def _create_pod(self, job: Object, index: int | None) -> None:
         uid, thing = job["metadata"]["uid"], _pod(job)

@@ -144,6 +144,27 @@ async def test_a_pod_that_failed_is_replaced_after_ten_seconds_then_twenty_until
         ]
 
 
+@pytest.mark.parametrize(
+    ("ends", "waits"),
+    [
+        pytest.param(("2025-12-31T23:59:00Z",), False, id="long ago"),
+        pytest.param(("2025-12-31T23:59:00Z", "2026-01-01T00:00:00Z"), True, id="the last of them just now"),
+        pytest.param(("2025-12-31T23:59:00Z", ""), True, id="one of them it is not known when"),
+    ],
+)
+async def test_the_pause_is_counted_from_when_the_containers_say_they_ended(ends, waits):
+    async with scene() as at:
+        start(at)
+        await settle()
+        run = {"image": "i", "imageID": "", "ready": False, "restartCount": 0}
+        said = [{"exitCode": 1} | ({"finishedAt": end} if end else {}) for end in ends]
+        statuses = [{"name": f"c{n}", **run, "state": {"terminated": one}} for n, one in enumerate(said)]
+        await end(at, "Failed", containerStatuses=statuses)
+        assert bool(active(at)) is not waits
+        await settle(10)
+        assert active(at)
+
+
 async def test_containers_that_restart_in_their_pod_count_against_the_limit():
     async with scene() as at:
         start(at, restart="OnFailure", backoffLimit=1)

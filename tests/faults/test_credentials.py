@@ -89,7 +89,7 @@ class Pod:
                     return True
                 return False
 
-            await eventually(refused, every=0.5)
+            await eventually(refused, timeout=PATIENCE, every=0.5)
 
     def write(self, name: str, text: bytes) -> None:
         """Have that in the file, at once."""

@@ -114,7 +114,8 @@ class Crowd:
             ready = Counter(one.status.status.value for one in templates) == {"Ready": self.templates + self.derived}
             return ready and Counter(one.status.status.value for one in services) == {"Running": self.services}
 
-        await eventually(settled, timeout=PATIENCE, every=1.0)
+        patience = PATIENCE + 4.0 * self.templates  # discovery runs for ten of them at a time, on a busy machine
+        await eventually(settled, timeout=patience, every=1.0)
 
     async def state(self) -> dict[str, Any]:
         """All there is, by kind and name, without what differs between any two runs."""

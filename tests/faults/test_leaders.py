@@ -139,13 +139,13 @@ async def user(plane: ControlPlane) -> AsyncIterator[World]:
 
 
 async def test_no_former_leader_writes_and_the_next_one_takes_over(
-    plane: ControlPlane, user: World, tmp_path: Path, full: bool, record_property: Any
+    plane: ControlPlane, user: World, tmp_path: Path, full: bool, record_testsuite_property: Any
 ):
     async with asyncio.TaskGroup() as tasks:
         told = {size: tasks.create_task(flaps(plane, user, tmp_path, size, 50 if full else 3)) for size in (2, 3)}
     for size, telling in told.items():
         troupe, took = telling.result(), telling.result().took()
-        record_property(f"took, {size} replicas", [(number.name, seconds) for number, seconds in took])
+        record_testsuite_property(f"took, {size} replicas", [(number.name, seconds) for number, seconds in took])
         order = writers(plane, *troupe.users)
         assert sorted(order) == sorted(set(order)), "somebody wrote after another one had begun"
         assert {flap.before for flap in troupe.flaps} <= set(order)

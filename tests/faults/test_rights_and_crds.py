@@ -229,7 +229,7 @@ async def test_a_schema_that_changes_under_cached_objects_is_seen_though_no_obje
     await scene.user.put(widgets(size={"type": "integer"}, old=text))
     home = scene.home("schema")
     await scene.user.namespace(home.namespace)
-    await eventually(lambda: served(scene, home.namespace))
+    await eventually(lambda: served(scene, home.namespace), timeout=PATIENCE)
     await scene.user.client.create(WIDGETS, widget(home.namespace))
     async with Client(await connect(str(scene.plane.kubeconfig))) as client:
         manager = Manager(client)

@@ -73,6 +73,9 @@ class Parent(Resource):
     spec: ParentSpec = ParentSpec()
 
 
+PATIENCE = 180.0
+"""Seconds that a wait may take on a busy machine."""
+
 PARENTS = Kind("faults.example.com", "v1", "Parent", "parents", Parent)
 
 
@@ -139,13 +142,13 @@ class Home:
         del self.values[name]
         await self.world.client.delete(PARENTS, Key(self.namespace, name))
 
-    async def converges(self, *, timeout: float = 120.0) -> None:
+    async def converges(self) -> None:
         """Wait until each Parent has a child with its value, then see that nothing was doubled or lost.
 
         Nothing here waits for a second child to go: there must never have been one. Only for a Parent that is gone,
         while the keeper could not know it, another may have been made when the garbage collector took the first.
         """
-        await eventually(self._is_right, timeout=timeout)
+        await eventually(self._is_right, timeout=PATIENCE)
         created = [name for name in self.created() if name in self.values]
         assert (await self.doubled(), await self.lost()) == ([], [])
         assert sorted(created) == sorted(set(created))
@@ -157,7 +160,7 @@ class Home:
             idle = not (self.controller.queue.depth or self.controller.queue.running)
             return idle and await self._is_cached()
 
-        await eventually(caught_up)
+        await eventually(caught_up, timeout=PATIENCE)
 
     async def doubled(self) -> list[str]:
         """The Parents with more than one child."""
@@ -179,6 +182,15 @@ class Home:
             for owner in child.metadata.owner_references:
                 found.setdefault(owner.name, []).append(child)
         return found
+
+    async def acknowledges(self, value: str, *names: str) -> None:
+        """Wait until the API server has told the keeper that this value is written for each of these Parents."""
+        keys = [Key(self.namespace, name) for name in names]
+
+        async def written() -> bool:
+            return all(value in self.keeper.acknowledged.get(key, ()) for key in keys)
+
+        await eventually(written, timeout=PATIENCE)
 
     def count(self, metric: str) -> float:
         """What a metric of the controller stands at."""

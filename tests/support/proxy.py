@@ -18,6 +18,9 @@ from yarl import URL
 from controlplane import ControlPlane
 from support.world import eventually
 
+PATIENCE = 180.0
+"""Seconds that a wait may take on a busy machine."""
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _PASSED_ON = ("Accept", "Authorization", "Content-Type", "User-Agent")
 
@@ -133,7 +136,7 @@ class Rule:
         async def often_enough() -> bool:
             return len(self.struck) >= times
 
-        await eventually(often_enough)
+        await eventually(often_enough, timeout=PATIENCE)
 
 
 class Proxy:

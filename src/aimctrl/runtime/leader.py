@@ -70,7 +70,7 @@ class LeaderElector:
         """
         log.info("waiting to lead", lease=str(self._key), identity=self.options.identity)
         while not self.is_leader():
-            await self._attempt(self.options.renew_deadline / 2)
+            await self._attempt(self.options.renew_deadline)
             if not self.is_leader():
                 await asyncio.sleep(self.options.retry_period * random.uniform(0.25, 0.4))  # noqa: S311 - spread only
         log.info("leading", lease=str(self._key), identity=self.options.identity)
@@ -102,7 +102,7 @@ class LeaderElector:
             began = self._clock()
             left = self._election.remaining(began)
             if left:
-                await self._attempt(min(left, self.options.renew_deadline / 2))
+                await self._attempt(left)
             pause = max(0.0, self.options.retry_period - (self._clock() - began))
             if self._election.taken_over():
                 raise LeadershipLostError(f"lease {self._key} was taken over by {self._election.holder or 'nobody'}")
@@ -113,7 +113,11 @@ class LeaderElector:
                 )
 
     async def _attempt(self, seconds: float) -> None:
-        """Read where needed, then claim or renew; trouble is logged, once for each kind of it."""
+        """Read where needed, then claim or renew, all within so many seconds; each kind of trouble is logged once.
+
+        No request may take more than half the renew deadline: there is time for another one if it is lost. A read and
+        a write may take that long each, or else nobody would lead where the API server is slow.
+        """
         try:
             async with asyncio.timeout(seconds):
                 if not (self._election.known and self.is_leader()):
@@ -129,11 +133,12 @@ class LeaderElector:
             self._tell(str(error))
         except TimeoutError:
             self._election.refused()
-            self._tell(f"no answer within {seconds:.1f} s")
+            self._tell("no answer in time")
 
     async def _read(self) -> None:
         try:
-            lease = LEASES.decode(await self._client.get(LEASES, self._key))
+            async with self._patience():
+                lease = LEASES.decode(await self._client.get(LEASES, self._key))
         except NotFoundError:
             self._election.saw_none()
         else:
@@ -142,11 +147,15 @@ class LeaderElector:
     async def _write(self, claim: Claim) -> None:
         self._claimed = True
         sent = self._clock()
-        if claim.creates:
-            meta = await self._client.create(LEASES, claim.body)
-        else:
-            meta = await self._client.patch(LEASES, self._key, claim.body)
+        async with self._patience():
+            if claim.creates:
+                meta = await self._client.create(LEASES, claim.body)
+            else:
+                meta = await self._client.patch(LEASES, self._key, claim.body)
         self._election.granted(claim, meta.resource_version, sent=sent, now=self._clock())
+
+    def _patience(self) -> asyncio.Timeout:
+        return asyncio.timeout(self.options.renew_deadline / 2)
 
     def _tell(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -239,6 +239,30 @@ async def test_slow_answers_do_not_lengthen_leadership() -> None:
         await within(10.0, a.lost())
 
 
+async def test_a_candidate_leads_though_answers_are_slow() -> None:
+    async with members("a", "b") as (server, [a, b]):
+        server.put({"spec": {"holderIdentity": ""}})
+        for member in (a, b):
+            member.link.delay_back = 3.0
+            member.start()
+        await asyncio.sleep(60)
+        assert a.elector.is_leader() != b.elector.is_leader()
+        assert len(server.history) == 2
+
+
+async def test_a_leader_reads_and_renews_though_answers_are_slow_after_one_was_lost() -> None:
+    async with members("a") as (server, [a]):
+        await within(0.1, a.start().elector.elected.wait())
+        await asyncio.sleep(1)
+        a.link.fault = CUT
+        await asyncio.sleep(2)
+        a.link.fault = None
+        a.link.delay_back = 2.6
+        await asyncio.sleep(60)
+        assert a.elector.is_leader()
+        assert server.history == ["a"]
+
+
 async def test_a_process_that_was_suspended_does_not_lead_for_a_moment() -> None:
     async with members("a") as (server, [a]):
         await within(0.1, a.start().elector.elected.wait())

@@ -1,6 +1,7 @@
 """How services and their routes are found by what they depend on."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ class _Spec(msgspec.Struct, rename="camel", gc=False):
     model: _Model | None = None
     aim_image_name: str | None = None
     template_ref: str | None = None
+    overrides: dict[str, Any] | None = None
     runtime_config_name: str | None = None
 
 
@@ -53,6 +55,10 @@ def _model(_meta: Meta, view: ServiceView) -> Iterable[str]:
     named = view.spec.aim_image_name or model.ref
     created = model_name(model.image) if model.image else None
     return {name for name in (named, created, resolved.name if resolved else None) if name}
+
+
+def _choice(meta: Meta, view: ServiceView) -> Iterable[str]:
+    return _model(meta, view) if view.spec.overrides or not view.spec.template_ref else ()
 
 
 def _image(_meta: Meta, view: ServiceView) -> Iterable[str]:
@@ -94,6 +100,9 @@ DISPLACED = "displaced"
 SERVICES_BY_MODEL = Index("model", ServiceView, _model)
 """Services by the model id they name, by that of the model made for their image, and by the one they resolved to."""
 
+SERVICES_BY_CHOICE = Index("choice", ServiceView, _choice)
+"""The same, without those that name their template and change nothing about it: no other one is theirs."""
+
 SERVICES_BY_IMAGE = Index("image", ServiceView, _image)
 """Services that name an image, by it."""
 
@@ -114,6 +123,7 @@ SERVICES_BY_CONFLICT = Index("route-conflict", ServiceView, _displaced)
 
 SERVICE_INDEXES = (
     SERVICES_BY_MODEL,
+    SERVICES_BY_CHOICE,
     SERVICES_BY_IMAGE,
     SERVICES_BY_TEMPLATE,
     SERVICES_BY_CONFIG,

@@ -1,6 +1,7 @@
 """Reading what a service's decision needs, and what makes it look again."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import msgspec
 from aimctrl.aim.indexes import CACHES_BY_TEMPLATE, MODELS_BY_IMAGE, TEMPLATES_BY_MODEL
 from aimctrl.aim.naming import DERIVED
 from aimctrl.aim.resolution import CatalogueEntry, ConfigOutcome, catalogue_entry, config_spec, unreadable
-from aimctrl.aim.service.candidates import Candidate
+from aimctrl.aim.service.candidates import Candidate, overrides_of
 from aimctrl.aim.service.decide import decide
 from aimctrl.aim.service.exposure import Site, site
 from aimctrl.aim.service.image_model import image_model
@@ -22,7 +23,7 @@ from aimctrl.aim.shared import MODEL_KINDS, Shared, target_of
 from aimctrl.api.cache import AIMTemplateCache
 from aimctrl.api.common import Scope
 from aimctrl.api.kinds import AIM_SERVICE, AIM_TEMPLATE_CACHE
-from aimctrl.api.service import AIMService
+from aimctrl.api.service import AIMService, Overrides
 from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
 from aimctrl.kube.kinds import Key, UndecodableObjectError
@@ -34,9 +35,12 @@ from aimctrl.runtime.lister import Lister
 from aimctrl.runtime.plan import Plan, Refusal
 from aimctrl.runtime.planning import PlanReconciler
 from aimctrl.runtime.request import Request
+from aimctrl.runtime.store import Entry
 from aimctrl.runtime.workqueue import Priority
 
 T = TypeVar("T")
+
+_FindModel = Callable[[str, str], ModelOutcome]
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -82,7 +86,8 @@ class ServiceReconciler(PlanReconciler[Observed]):
         target = target_of(AIM_SERVICE, entry)
         config = self._shared.find_config(service.spec.runtime_config_name, request.namespace)
         model = self._model(service)
-        templates = tuple(self._candidates(service, model.value)) if isinstance(model, Found) else ()
+        find_model = functools.cache(self._shared.find_model)  # hundreds of templates have one model
+        templates = tuple(self._candidates(service, model.value, find_model)) if isinstance(model, Found) else ()
         seen = Observed(
             now=request.now,
             target=target,
@@ -95,7 +100,7 @@ class ServiceReconciler(PlanReconciler[Observed]):
             shadowed=isinstance(model, Found) and self._is_shadowed(model.value, request.namespace),
             namesake=self._namesake(service, config) if isinstance(model, Missing) else None,
             templates=templates,
-            unreadable=self._unreadable(service, templates),
+            unreadable=self._unreadable(service, templates, find_model),
             taken=frozenset(key.name for key in self._templates.keys(request.namespace)),
             joined=self._joined(target.meta),
             selection=self._shared.options.template_selection,
@@ -165,24 +170,32 @@ class ServiceReconciler(PlanReconciler[Observed]):
         found = _read(lister, wanted.key)
         return catalogue_entry(lister.kind, found) if found and found.metadata.deletion_timestamp is None else None
 
-    def _candidates(self, service: AIMService, model: CatalogueEntry) -> Iterator[Candidate]:
-        """The templates of the model as it is seen from the namespace, and those that are named."""
+    def _candidates(self, service: AIMService, model: CatalogueEntry, find_model: _FindModel) -> Iterator[Candidate]:
+        """The templates that are named, and where one is to be chosen those of the model as the namespace sees it.
+
+        With a template that is named, only one that has the values of the overrides may take its place.
+        """
         spec, status = service.spec, service.status
         current = status.resolved_template.name if status.resolved_template else None
         named = {name for name in (spec.template_ref, model.spec.default_service_template, current) if name}
         namespace = service.metadata.namespace
+        chooses = not spec.template_ref or bool(overrides_of(spec.overrides))
+        wanted = spec.overrides if spec.template_ref else None
         for lister, scope in zip(self._shared.templates, (Scope.NAMESPACE, Scope.CLUSTER), strict=True):
             where = namespace if scope is Scope.NAMESPACE else ""
-            keys = {key for key in lister.keys_by_index(TEMPLATES_BY_MODEL.name, model.name) if key.namespace == where}
-            for key in sorted(keys | {Key(where, name) for name in named}):
+            keys = {Key(where, name) for name in named}
+            if chooses:
+                of_model = lister.keys_by_index(TEMPLATES_BY_MODEL.name, model.name)
+                keys |= {key for key in of_model if key.namespace == where and _may_be(lister.entry(key), wanted)}
+            for key in sorted(keys):
                 template = _read(lister, key)
                 if template is not None and template.metadata.deletion_timestamp is None:
-                    yield self._candidate(template, scope, namespace)
+                    yield self._candidate(template, scope, namespace, find_model)
 
-    def _unreadable(self, service: AIMService, templates: tuple[Candidate, ...]) -> str:
+    def _unreadable(self, service: AIMService, templates: tuple[Candidate, ...], find_model: _FindModel) -> str:
         """Why what is not seen of templates, their models, GPUs and caches may be there all the same."""
         for candidate in templates:
-            found = self._shared.find_model(candidate.spec.model_id, candidate.template.metadata.namespace)
+            found = find_model(candidate.spec.model_id, candidate.template.metadata.namespace)
             if isinstance(found, Unreachable):
                 return found.why
         listers: list[Lister[Any]] = list(self._shared.templates)
@@ -192,9 +205,11 @@ class ServiceReconciler(PlanReconciler[Observed]):
             listers.append(self._caches)
         return next((why for lister in listers if (why := unreadable(lister))), "")
 
-    def _candidate(self, template: AIMServiceTemplate, scope: Scope, namespace: str) -> Candidate:
+    def _candidate(
+        self, template: AIMServiceTemplate, scope: Scope, namespace: str, find_model: _FindModel
+    ) -> Candidate:
         spec, meta = template.spec, template.metadata
-        model = self._shared.find_model(spec.model_id, meta.namespace)
+        model = find_model(spec.model_id, meta.namespace)
         return Candidate(
             template=template,
             scope=scope,
@@ -247,6 +262,29 @@ class ServiceReconciler(PlanReconciler[Observed]):
             alive = service is not None and owner is not None and service.uid == owner.uid
             if service is not None and alive and service.uid != own.uid and service.deletion_timestamp is None:
                 yield service
+
+
+class _Values(msgspec.Struct):
+    metric: Any = None
+    precision: Any = None
+
+
+class _Said(msgspec.Struct):
+    spec: _Values
+
+
+_said = msgspec.json.Decoder(_Said).decode
+
+
+def _may_be(entry: Entry | None, wanted: Overrides | None) -> bool:
+    """Whether a template may have the values of the overrides; asked of hundreds, so it is not decoded as a whole."""
+    if entry is None or wanted is None:
+        return entry is not None
+    try:
+        has = _said(entry.raw).spec
+    except msgspec.MsgspecError:
+        return True
+    return wanted.metric in {None, has.metric} and wanted.precision in {None, has.precision}
 
 
 def _read(lister: Lister[T], key: Key) -> T | None:

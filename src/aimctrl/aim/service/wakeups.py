@@ -10,6 +10,7 @@ from aimctrl.aim.service.indexes import (
     DISPLACED,
     ROUTES_BY_PLACE,
     SERVICES_BY_CACHE,
+    SERVICES_BY_CHOICE,
     SERVICES_BY_CONFLICT,
     SERVICES_BY_IMAGE,
     SERVICES_BY_MODEL,
@@ -68,7 +69,7 @@ class Wakeups:
         return {*_owners(change), change.key, *rivals, *displaced}
 
     def of_template(self, change: Change) -> Iterable[Key]:
-        """The services that name or have a template, hold on to it, or serve its model.
+        """The services that name or have a template, hold on to it, or choose among those of its model.
 
         A namespace template hides the cluster template of its name, which may be another model's.
         """
@@ -77,7 +78,7 @@ class Wakeups:
         if change.key.namespace:
             entries.append(self._shared.templates[-1].entry(Key("", change.key.name)))
         for model in {model for entry in entries for model in _values(TEMPLATES_BY_MODEL, entry)}:
-            found |= set(self._by(SERVICES_BY_MODEL, model, change.key.namespace))
+            found |= set(self._by(SERVICES_BY_CHOICE, model, change.key.namespace))
         return found
 
     def of_cache(self, change: Change) -> Iterable[Key]:

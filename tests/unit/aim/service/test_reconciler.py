@@ -1,5 +1,6 @@
 """What is read for a service, on a fake cluster."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from aimctrl.api.kinds import (
 )
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.runtime.lister import Unavailable
+from aimctrl.runtime.lister import Lister, Unavailable
 from aimctrl.runtime.request import Request
 from unit.aim.service.cluster import CHAT, GATEWAY, World
 from unit.aim.service.samples import NOW
@@ -100,6 +101,38 @@ async def test_templates_that_are_being_deleted_or_cannot_be_read_are_no_candida
     assert await world.resolved() == "AIMClusterServiceTemplate/c"
     world.service(templateRef="b")
     assert await world.resolved() == "TemplateNotFound"
+
+
+READS = {
+    "it names its template": ({"templateRef": "t3"}, 1),
+    "its overrides are those of two others": ({"templateRef": "t3", "overrides": {"metric": "throughput"}}, 3),
+    "its overrides say nothing of that": ({"templateRef": "t3", "overrides": {"gpuSelector": {"count": 5}}}, 20),
+    "one is selected": ({}, 20),
+}
+
+
+@pytest.mark.parametrize(("spec", "templates"), READS.values(), ids=list(READS))
+async def test_no_template_is_read_that_cannot_be_chosen_and_no_model_once_for_each_template(
+    monkeypatch: pytest.MonkeyPatch, spec: dict[str, Any], templates: int
+) -> None:
+    world = World()
+    world.model()
+    for number in range(20):
+        metric = "throughput" if number > 17 else "latency"
+        world.template(f"t{number}", spec={"gpuSelector": {"count": number + 1, "model": "MI300X"}, "metric": metric})
+    world.service(**spec)
+    read: Counter[str] = Counter()
+
+    def get(lister: Lister[Any], namespace: str, name: str) -> Any:
+        found = real(lister, namespace, name)
+        read[lister.kind.name] += found is not None
+        return found
+
+    real = Lister.get
+    monkeypatch.setattr(Lister, "get", get)
+    await world.reconciler.observe(Request(CHAT, NOW))
+    assert read["AIMClusterServiceTemplate"] == templates
+    assert read["AIMClusterModel"] <= 3
 
 
 IMAGES: dict[str, tuple[list[tuple[Kind[Any], str, str]], str]] = {

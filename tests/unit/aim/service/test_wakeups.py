@@ -26,12 +26,14 @@ async def busy() -> World:
     world.template()
     world.service()
     world.service("named", templateRef="fast")
+    world.service("changed", templateRef="fast", overrides={"metric": "throughput"})
     world.service("painting", model={"image": "p:1"})
     world.service("configured", runtimeConfigName="rc")
     world.service("elsewhere", "other")
     for name, namespace in [
         ("chat", "ml"),
         ("named", "ml"),
+        ("changed", "ml"),
         ("painting", "ml"),
         ("configured", "ml"),
         ("elsewhere", "other"),
@@ -40,7 +42,8 @@ async def busy() -> World:
     return world
 
 
-LLAMAS = ["ml/chat", "ml/configured", "ml/named", "other/elsewhere"]
+LLAMAS = ["ml/changed", "ml/chat", "ml/configured", "ml/named", "other/elsewhere"]
+CHOOSING = ["ml/changed", "ml/chat", "ml/configured", "other/elsewhere"]
 
 
 def in_ml(keys: list[str]) -> list[str]:
@@ -49,8 +52,8 @@ def in_ml(keys: list[str]) -> list[str]:
 
 WAKEUPS: dict[str, tuple[Any, list[str]]] = {
     "a cluster template's state": (lambda w: w.template(state="Failed"), LLAMAS),
-    "a new cluster template": (lambda w: w.template("new"), LLAMAS),
-    "a new template of the namespace": (lambda w: w.template("new", AIM_SERVICE_TEMPLATE), in_ml(LLAMAS)),
+    "a new cluster template": (lambda w: w.template("new"), CHOOSING),
+    "a new template of the namespace": (lambda w: w.template("new", AIM_SERVICE_TEMPLATE), in_ml(CHOOSING)),
     "another model's template that hides the cluster's": (
         lambda w: w.template("fast", AIM_SERVICE_TEMPLATE, spec={"modelName": "mistral"}), in_ml(LLAMAS),
     ),
@@ -61,7 +64,7 @@ WAKEUPS: dict[str, tuple[Any, list[str]]] = {
     "a model takes up the image": (lambda w: w.model(name="x", image="p:1"), ["ml/painting"]),
     "the model lets go of the image": (lambda w: w.model(name="painter", image="p:2"), ["ml/painting"]),
     "the default runtime config": (
-        lambda w: w.put(AIM_RUNTIME_CONFIG, "default", spec={}), ["ml/chat", "ml/named", "ml/painting"],
+        lambda w: w.put(AIM_RUNTIME_CONFIG, "default", spec={}), ["ml/changed", "ml/chat", "ml/named", "ml/painting"],
     ),
     "a cluster runtime config": (lambda w: w.put(AIM_CLUSTER_RUNTIME_CONFIG, "rc", spec={}), ["ml/configured"]),
     "its InferenceService": (
@@ -92,9 +95,9 @@ async def test_a_gpu_that_comes_or_goes_wakes_the_services_of_its_templates(busy
     busy.node("second")
     assert await queued(busy) == []
     busy.node("mi325x", device="74a5")
-    assert await queued(busy) == LLAMAS
+    assert await queued(busy) == CHOOSING
     busy.cluster.drop(NODES, Key("", "mi325x"))
-    assert await queued(busy) == LLAMAS
+    assert await queued(busy) == CHOOSING
 
 
 async def test_a_template_wakes_the_services_that_hold_on_to_it(busy: World) -> None:

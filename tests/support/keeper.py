@@ -150,8 +150,10 @@ class Home:
         """
         await eventually(self._is_right, timeout=PATIENCE)
         created = [name for name in self.created() if name in self.values]
-        assert (await self.doubled(), await self.lost()) == ([], [])
-        assert sorted(created) == sorted(set(created))
+        doubled, lost = await self.doubled(), await self.lost()
+        assert not doubled, f"with more than one child: {doubled}"
+        assert not lost, f"acknowledged and gone: {lost}"
+        assert sorted(created) == sorted(set(created)), f"made again: {sorted(created)}"
 
     async def catches_up(self) -> None:
         """Wait until the caches hold what the API server has, and there is nothing to do."""

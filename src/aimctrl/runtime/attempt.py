@@ -83,7 +83,7 @@ class Attempts:
         tokens = [variable.set(value) for variable, value in zip(_LOGGED, logged, strict=True)]
         self.metrics.started()
         try:
-            with collect() as writes:
+            with collect(self.barrier.unborn(key)) as writes:
                 try:
                     outcome = await self._outcome(request, item.priority, limit)
                 finally:
@@ -119,6 +119,7 @@ class Attempts:
             self.queue.retry(request.key, reason="requeue")
             return "requeue"
         self.queue.forget(request.key)
+        self.barrier.forget(request.key)
         if after is None:
             return "success"
         self.queue.add(request.key, priority=Priority.RETRY, reason="requeue", after=after)

@@ -38,6 +38,7 @@ class Barrier:
         self._informers = informers
         self._stale = stale
         self._doubts: dict[Key, tuple[Write, ...]] = {}
+        self._unborn: dict[Key, tuple[Write, ...]] = {}
 
     def hold(self, key: Key, writes: Sequence[Write]) -> None:
         """Park the key until the writes have been seen, or patience has run out; not at all where they have been.
@@ -48,7 +49,8 @@ class Barrier:
         if not writes:
             return
         self._doubt(key, writes)
-        certain = (write for write in writes if not write.doubtful)
+        certain = [write for write in writes if not write.doubtful]
+        self._are_born(key, certain)
         waiting = [(write, informer) for write in certain for informer in that_see(self._informers, write)]
         if not waiting:
             return
@@ -60,6 +62,15 @@ class Barrier:
                 informer.store.when_gone(write.key, write.uid, wait.seen)
             else:
                 informer.store.when_at_least(write.key, write.version, wait.seen)
+
+    def unborn(self, key: Key) -> tuple[Write, ...]:
+        """Creations in doubt that the API server knew nothing of when it was asked; it may carry them out yet."""
+        return self._unborn.get(key, ())
+
+    def forget(self, key: Key) -> None:
+        """The key is well: what was not created is not to be created any more."""
+        if self._unborn:
+            self._unborn.pop(key, None)
 
     def doubts(self, key: Key) -> bool:
         """Whether it is to be asked what became of the key's last writes."""
@@ -76,8 +87,18 @@ class Barrier:
             return True
         found = [found for doubt in doubts if (found := await self._look(doubt)) is not None]
         del self._doubts[key]
+        self._unborn[key] = (*self.unborn(key), *(doubt for doubt in doubts if doubt.generate_name))
+        self._are_born(key, found)
         self.hold(key, found)
         return not found
+
+    def _are_born(self, key: Key, writes: Sequence[Write]) -> None:
+        """These were carried out."""
+        if key in self._unborn:
+            born = {(write.kind, write.key) for write in writes if not write.deleted}
+            left = {(one.kind, one.key): one for one in self._unborn.pop(key) if (one.kind, one.key) not in born}
+            if left:
+                self._unborn[key] = tuple(left.values())
 
     def _doubt(self, key: Key, writes: Sequence[Write]) -> None:
         doubts = [write for write in writes if write.doubtful]

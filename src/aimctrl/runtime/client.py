@@ -17,10 +17,10 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta
 from aimctrl.runtime.answers import JSON, SLIM, Call, gibberish
 from aimctrl.runtime.connection import Connection
-from aimctrl.runtime.errors import ConnectionFailedError, NotFoundError, ServerError
+from aimctrl.runtime.errors import AlreadyExistsError, ConnectionFailedError, NotFoundError, ServerError
 from aimctrl.runtime.nesting import member, parts
 from aimctrl.runtime.transport import NoRequestMetrics, RequestMetrics, Transport
-from aimctrl.runtime.writes import Write, record
+from aimctrl.runtime.writes import Write, name_in_doubt, record
 
 T = TypeVar("T")
 
@@ -123,13 +123,22 @@ class Client:
     async def create(self, kind: Kind[Any], manifest: Json, *, field_manager: str = "") -> Meta:
         """POST an object; AlreadyExistsError where there is one of that name.
 
-        A `generateName` is completed here and not by the API server: so the object can be found if the answer is lost.
+        A `generateName` is completed here and not by the API server: so the object can be found if the answer is lost,
+        and gets the same name where it is created again since it was not found.
         """
-        manifest = _named(manifest)
+        generate_name = _generate_name(manifest)
+        again = name_in_doubt(kind, _key(manifest).namespace, generate_name) if generate_name else ""
+        if generate_name:
+            manifest = {**manifest, "metadata": {**manifest["metadata"], "name": again or _completed(generate_name)}}
         key = _key(manifest)
         query = {"fieldManager": field_manager or self.field_manager}
         call = Call("POST", kind.path(key.namespace), query, _encode(kind, manifest), JSON, SLIM)
-        return await self._write(kind, key, call)
+        try:
+            return await self._write(kind, key, call, generate_name)
+        except AlreadyExistsError:
+            if again:  # so it was carried out; the caches have to show it before it is missed again
+                record(Write(kind, key, 0, doubtful=True, generate_name=generate_name))
+            raise
 
     async def apply(self, kind: Kind[Any], manifest: Json, *, field_manager: str = "", force: bool = True) -> Meta:
         """Server-side apply: the fields in the manifest become ours, those we had and left out are removed."""
@@ -244,8 +253,8 @@ class Client:
         data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         return await self._transport.send(Call(method, path, query or {}, data, content_type))
 
-    async def _write(self, kind: Kind[Any], key: Key, call: Call) -> Meta:
-        with _in_doubt(kind, key):
+    async def _write(self, kind: Kind[Any], key: Key, call: Call, generate_name: str = "") -> Meta:
+        with _in_doubt(kind, key, generate_name):
             meta = (await self._ask(_decode_slim, call)).metadata
         _record(kind, meta)
         return meta
@@ -275,23 +284,25 @@ def _key(manifest: Json) -> Key:
     return Key(meta.get("namespace", ""), meta.get("name", ""))
 
 
-def _named(manifest: Json) -> Json:
-    """The manifest with a name, as the API server would complete a `generateName`."""
+def _generate_name(manifest: Json) -> str:
+    """What the API server would complete a name from; `""` where there is a name, or nothing."""
     meta = manifest["metadata"]
-    if meta.get("name") or not meta.get("generateName"):
-        return manifest
+    return "" if meta.get("name") else meta.get("generateName", "")
+
+
+def _completed(generate_name: str) -> str:
+    """A name as the API server would complete it."""
     suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
-    name = meta["generateName"][: _GENERATED_LENGTH - _SUFFIX_LENGTH] + suffix
-    return {**manifest, "metadata": {**meta, "name": name}}
+    return generate_name[: _GENERATED_LENGTH - _SUFFIX_LENGTH] + suffix
 
 
 @contextmanager
-def _in_doubt(kind: Kind[Any], key: Key) -> Generator[None]:
+def _in_doubt(kind: Kind[Any], key: Key, generate_name: str = "") -> Generator[None]:
     """Record the write inside the block as doubtful where it ends without the API server's word on it."""
     try:
         yield
     except (ConnectionFailedError, ServerError, asyncio.CancelledError):
-        record(Write(kind, key, 0, doubtful=True))
+        record(Write(kind, key, 0, doubtful=True, generate_name=generate_name))
         raise
 
 

@@ -179,3 +179,26 @@ async def test_doubts_add_up_and_concern_only_their_own_key() -> None:
 
 def _always(error: Exception | None) -> Callable[[str, Kind[object], Key], Exception | None]:
     return lambda _verb, _kind, _key: error
+
+
+async def test_the_name_of_what_was_not_found_is_kept_until_it_is_there_or_not_wanted_any_more() -> None:
+    """The API server may carry out yet what it knew nothing of when it was asked."""
+    scene = Scene()
+    doubt = Write(CHILD, C, 0, doubtful=True, generate_name="c-")
+    scene.barrier.hold(A, [doubt])
+    await scene.barrier.is_sure(A)
+    assert scene.barrier.unborn(A) == (doubt,)
+    scene.barrier.hold(A, [])  # the next reconcile came to nothing
+    assert scene.barrier.unborn(A) == (doubt,)
+    scene.barrier.hold(A, [Write(CHILD, C, 5)])  # the one after created it
+    assert scene.barrier.unborn(A) == ()
+    scene.barrier.hold(A, [doubt])
+    await scene.barrier.is_sure(A)
+    scene.barrier.forget(A)
+    assert scene.barrier.unborn(A) == ()
+    scene.barrier.hold(A, [doubt])
+    await scene.barrier.is_sure(A)
+    scene.barrier.hold(A, [doubt])  # created again, it was there already
+    scene.put()
+    await scene.barrier.is_sure(A)
+    assert scene.barrier.unborn(A) == ()

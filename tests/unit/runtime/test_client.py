@@ -114,7 +114,29 @@ async def test_a_generated_name_is_known_before_it_is_sent(prefix):
         sent = msgspec.json.decode(asked[0][1])["metadata"]
         assert sent["name"].startswith(prefix[:58])
         assert len(sent["name"]) == min(len(prefix), 58) + 5
-        assert writes == [Write(WIDGETS, Key("x", sent["name"]), 0, doubtful=True)]
+        assert writes == [Write(WIDGETS, Key("x", sent["name"]), 0, doubtful=True, generate_name=prefix)]
+
+
+async def test_what_is_created_again_since_it_was_not_found_has_the_name_it_was_to_have():
+    """So that it is not there twice, should the first request be carried out after all."""
+    unborn = Write(WIDGETS, Key("x", "a-12345"), 0, doubtful=True, generate_name="a-")
+    manifest = {"metadata": {"generateName": "a-", "namespace": "x"}}
+    async with serving(answer(201)) as (client, asked):
+        with collect([unborn]):
+            await client.create(WIDGETS, {"metadata": {"generateName": "b-", "namespace": "x"}})
+            await client.create(WIDGETS, {"metadata": {"generateName": "a-", "namespace": "y"}})
+            await client.create(WIDGETS, manifest)
+            await client.create(WIDGETS, manifest)
+        others = [msgspec.json.decode(body)["metadata"]["name"] for _, body in asked]
+        assert others.pop(2) == "a-12345"
+        assert len({*others, "a-12345"}) == 4
+    async with serving(status(409, "AlreadyExists")) as (client, _):
+        with collect([unborn]) as writes, pytest.raises(errors.AlreadyExistsError):
+            await client.create(WIDGETS, manifest)
+        assert writes == [unborn]  # to be looked up once more
+        with collect([unborn]) as writes, pytest.raises(errors.AlreadyExistsError):
+            await client.create(WIDGETS, MANIFEST)
+        assert writes == []
 
 
 async def test_a_deletion_names_the_object_meant_and_says_when_it_is_another():

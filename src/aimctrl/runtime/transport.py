@@ -4,9 +4,9 @@ Calls share a pool of connections, streams have one each, so that many watches n
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from aimctrl import __version__
@@ -19,7 +19,9 @@ from aimctrl.runtime.wire import Answer, Wire
 
 _LONGEST_PAUSE = 10.0
 _CALLS_AT_ONCE = 64
-_ERROR_LIMIT = 1 << 20
+
+A = TypeVar("A", Answer, Wire | Answer)
+"""What has a status: a whole answer, or a connection on which one has begun."""
 
 
 class RequestMetrics(Protocol):
@@ -101,46 +103,41 @@ class Transport:
         answer has begun: the reader knows how long silence may last.
         """
         pool = self._opened()
-        wire = await self._begin(pool, call)
+        begun = await self._ask(call, lambda request: _begun(pool, request))
+        if isinstance(begun, Answer):
+            raise _refused(call, begun)
         try:
-            yield _Pieces(wire, call)
+            yield _Pieces(begun, call)
         finally:
-            pool.drop(wire)
-
-    async def _begin(self, pool: Pool, call: Call) -> Wire:
-        """A connection on which the answer has begun, and is a success."""
-        for attempt in (1, 2):
-            request = self._request(call, await self._connection.authorization())
-            try:
-                async with asyncio.timeout(self._timeout):
-                    wire, refused = await _begun(pool, request)
-            except OSError as error:  # TimeoutError is an OSError
-                raise await self._unanswered(call, error) from error
-            self._count(wire.status, call)
-            if refused is None:
-                return wire
-            if wire.status != 401 or attempt == 2:
-                break
-            await self._connection.renew()
-        raise refusal(call, wire.status, refused or b"", wire.retry_after)
+            pool.drop(begun)
 
     async def _attempt(self, call: Call) -> bytes:
-        """One attempt, and a second where the credentials are refused and there may be better ones."""
         pool = self._opened()
-        for attempt in (1, 2):
-            request = self._request(call, await self._connection.authorization())
-            try:
-                async with asyncio.timeout(self._timeout):
-                    answer = await self._exchange(pool, call, request)
-            except OSError as error:
-                raise await self._unanswered(call, error) from error
-            self._count(answer.status, call)
-            if answer.status != 401 or attempt == 2:
-                break
-            await self._connection.renew()
+        answer = await self._ask(call, lambda request: self._exchange(pool, call, request))
         if not _is_success(answer.status):
-            raise refusal(call, answer.status, answer.body, answer.retry_after)
+            raise _refused(call, answer)
         return answer.body
+
+    async def _ask(self, call: Call, send: Callable[[bytes], Awaitable[A]]) -> A:
+        """What sending the request gives; once more where the credentials were refused and there may be better ones."""
+        answer = await self._once(call, send)
+        if answer.status == 401:
+            await self._connection.renew()
+            answer = await self._once(call, send)
+        return answer
+
+    async def _once(self, call: Call, send: Callable[[bytes], Awaitable[A]]) -> A:
+        request = self._request(call, await self._connection.authorization())
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await send(request)
+        except OSError as error:  # TimeoutError is an OSError
+            self._metrics.request("<error>", call.method, self._host)
+            if isinstance(error, UntrustedError):
+                await self._connection.renew()  # the authorities may be others by now; the next attempt trusts them
+            raise silence(call, error) from error
+        self._metrics.request(str(answer.status), call.method, self._host)
+        return answer
 
     async def _exchange(self, pool: Pool, call: Call, request: bytes) -> Answer:
         wire = await pool.take()
@@ -151,15 +148,6 @@ class Transport:
             return await wire.answer()
         finally:
             pool.give(wire)
-
-    async def _unanswered(self, call: Call, error: OSError) -> ConnectionFailedError:
-        self._metrics.request("<error>", call.method, self._host)
-        if isinstance(error, UntrustedError):
-            await self._connection.renew()  # the authorities may be others by now; the next attempt trusts them
-        return silence(call, error)
-
-    def _count(self, status: int, call: Call) -> None:
-        self._metrics.request(str(status), call.method, self._host)
 
     def _opened(self) -> Pool:
         if self._pool is None:
@@ -200,32 +188,27 @@ class _Pieces:
         return piece
 
 
+def _refused(call: Call, answer: Answer) -> ApiError:
+    return refusal(call, answer.status, answer.body, answer.retry_after)
+
+
 def _is_success(status: int) -> bool:
     return 200 <= status < 300  # redirects lead to login pages, not to objects
 
 
-async def _begun(pool: Pool, request: bytes) -> tuple[Wire, bytes | None]:
-    """A connection on which the answer has begun; one that is no success is closed, and what it said comes along."""
+async def _begun(pool: Pool, request: bytes) -> Wire | Answer:
+    """A connection on which the answer has begun; where that is no success, all of it, and the connection is closed."""
     wire = await pool.dial()
-    refused: bytes | None = None
     try:
         wire.send(request, streams=True)
-        if not _is_success(await wire.head()):
-            refused = await _read(wire)
+        if _is_success(await wire.head()):
+            return wire
+        answer = await wire.answer()
     except BaseException:
         pool.drop(wire)
         raise
-    if refused is not None:
-        pool.drop(wire)
-    return wire, refused
-
-
-async def _read(wire: Wire) -> bytes:
-    """What a refusal says, as far as anybody wants to know."""
-    body = b""
-    while len(body) < _ERROR_LIMIT and (piece := await wire.piece()):
-        body += piece
-    return body
+    pool.drop(wire)
+    return answer
 
 
 def _worth_repeating(call: Call, error: BaseException) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from aimctrl.kube.kinds import Key, Kind
+from aimctrl.runtime.alarm import Alarm
 from aimctrl.runtime.answers import JSON, Call, from_status
 from aimctrl.runtime.arrival import Arrival, arrive
 from aimctrl.runtime.client import Page
@@ -22,7 +23,7 @@ from aimctrl.runtime.errors import (
     UnauthorizedError,
 )
 from aimctrl.runtime.lister import Availability, Available, Unavailable
-from aimctrl.runtime.silence import Silence, silence
+from aimctrl.runtime.silence import silence
 from aimctrl.runtime.store import Entry
 from aimctrl.runtime.watch import (
     Backoff,
@@ -229,7 +230,7 @@ class Reflector:
             log.info("watch silent", **self._labels())
             return Signal.REFUSED if self._machine.listing else Signal.ENDED
 
-    async def _follow(self, batches: AsyncIterator[list[bytes]], silent: Silence) -> Signal:
+    async def _follow(self, batches: AsyncIterator[list[bytes]], silent: Alarm) -> Signal:
         while True:
             silent.begins()
             lines = await anext(batches, None)

@@ -126,7 +126,7 @@ class FakeApi:
         entry = (path, queue)
         self._open.append(entry)
         try:
-            yield _lines(queue)
+            yield _Lines(queue)
         finally:
             self._open.remove(entry)
 
@@ -162,8 +162,19 @@ def _bookmark(version, annotations=None):
     return _line("BOOKMARK", {"metadata": {"resourceVersion": str(version), "annotations": annotations or {}}})
 
 
-async def _lines(queue) -> AsyncIterator[list[bytes]]:
-    while (line := await queue.get()) is not None:
-        if isinstance(line, Exception):
-            raise line
-        yield [line]
+class _Lines:
+    def __init__(self, queue):
+        self._lines = self._said(queue)
+
+    def __aiter__(self) -> AsyncIterator[list[bytes]]:
+        return self._lines
+
+    async def each(self, take):
+        async for lines in self._lines:
+            take(lines)
+
+    async def _said(self, queue):
+        while (line := await queue.get()) is not None:
+            if isinstance(line, Exception):
+                raise line
+            yield [line]

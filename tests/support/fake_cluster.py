@@ -68,7 +68,7 @@ class FakeInformer:
                 kept["metadata"].pop("managedFields", None)
             meta = kept["metadata"]
             raw = json.dumps(kept).encode()
-            change = self.store.put(key, Entry(raw, version, meta["uid"], meta.get("generation", 0)))
+            change = self.store.put(key, Entry(raw, version, meta.get("generation", 0)))
         if change is not None:
             change.initial = initial
             for handler in self.handlers:

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import AliasGenerator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from aimctrl.kube import pruning
 from aimctrl.kube.meta import Meta, Metadata
 
 T_co = TypeVar("T_co", covariant=True)
@@ -28,7 +29,7 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-class Model(BaseModel):
+class Model(BaseModel):  # noqa: PLW1641 - pydantic adds the hash of what is frozen
     """The base of typed objects: frozen, snake_case here and camelCase on the wire, unknown fields ignored."""
 
     model_config = ConfigDict(
@@ -38,6 +39,14 @@ class Model(BaseModel):
         defer_build=True,  # most programs meet only some kinds
         alias_generator=AliasGenerator(validation_alias=to_camel, serialization_alias=to_camel),
     )
+
+    def __eq__(self, other: object) -> bool:
+        """As pydantic's, which looks closer than most need: fields that are the same are enough."""
+        if isinstance(other, Model) and type(self) is type(other):
+            plain = self.__pydantic_extra__ is None and self.__pydantic_private__ is None
+            if plain and vars(self) == vars(other):
+                return True
+        return super().__eq__(other)
 
     def wire(self) -> dict[str, Any]:
         """The JSON object the API server knows: camelCase, what is unset left out."""
@@ -93,8 +102,9 @@ class Kind(Generic[T_co]):
 
         Raises UndecodableObjectError, naming the kind and the fields, as many as 1,000 characters hold.
         """
+        decode = _decoders.get(self.model) or _decoder(self.model)
         try:
-            value: T_co = _decoder(self.model)(raw)
+            value: T_co = decode(raw)
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             text = str(error)  # of ten thousand faulty list items, one line each
             told = text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
@@ -111,8 +121,6 @@ _decoders: dict[type[Any], Callable[[bytes], Any]] = {}
 
 
 def _decoder(model: type[Any]) -> Callable[[bytes], Any]:
-    decode = _decoders.get(model)
-    if decode is None:
-        is_pydantic = issubclass(model, BaseModel)
-        decode = _decoders[model] = model.model_validate_json if is_pydantic else msgspec.json.Decoder(model).decode
+    of_pydantic = issubclass(model, BaseModel)
+    decode = _decoders[model] = pruning.decoder(model) if of_pydantic else msgspec.json.Decoder(model).decode
     return decode

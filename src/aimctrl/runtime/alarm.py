@@ -22,11 +22,12 @@ class Alarm:
         self._since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def begins(self) -> None:
-        """From now on it counts."""
-        self._since = self._loop.time()
+    def begins(self) -> float:
+        """From now on it counts; by the loop's clock that is now."""
+        self._since = now = self._loop.time()
         if self._timer is None:
-            self._timer = self._loop.call_at(self._since + self._patience(), self._look)
+            self._timer = self._loop.call_at(now + self._patience(), self._look)
+        return now
 
     def ends(self) -> None:
         """It was over in time, or is over anyway."""

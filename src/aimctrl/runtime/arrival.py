@@ -1,7 +1,7 @@
 """Objects as they arrive: the few fields decoded on arrival, and `managedFields` cut out of the bytes that are kept."""
 
 import re
-from typing import NamedTuple
+from sys import intern
 
 import msgspec
 
@@ -20,7 +20,6 @@ class _Meta(msgspec.Struct, gc=False, rename="camel"):
     name: str
     resource_version: str
     namespace: str = ""
-    uid: str = ""
     generation: int = 0
     creation_timestamp: str | None = ""
     managed_fields: msgspec.Raw = msgspec.Raw()
@@ -33,7 +32,7 @@ class _Object(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Object).decode
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, gc=False):
     """An object just read: its key, what is kept of it, and its creation time (RFC 3339, which sorts as text)."""
 
     key: Key
@@ -52,11 +51,12 @@ def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False) -> Ar
     except RecursionError:
         text = flattened(text)
         meta = _decode(text).metadata
-    managed = bytes(meta.managed_fields)
-    if managed and not keep_managed_fields:
-        text = without_managed_fields(text, managed)
-    entry = Entry(text, int(meta.resource_version), meta.uid, meta.generation)
-    return Arrival(Key(meta.namespace, meta.name), entry, meta.creation_timestamp or "")
+    if not keep_managed_fields:
+        managed = bytes(meta.managed_fields)
+        if managed:
+            text = without_managed_fields(text, managed)
+    entry = Entry(text, int(meta.resource_version), meta.generation)
+    return Arrival(Key(intern(meta.namespace), meta.name), entry, meta.creation_timestamp or "")
 
 
 def without_managed_fields(text: bytes, managed: bytes) -> bytes:
@@ -67,17 +67,14 @@ def without_managed_fields(text: bytes, managed: bytes) -> bytes:
     at = text.find(_FIELD)
     sure = _leads_with_metadata(text) is not None
     while at >= 0:
-        if text.startswith(managed, at + len(_FIELD)):
-            shorter = _cut(text, at, at + len(_FIELD) + len(managed))
+        value = at + len(_FIELD)
+        if text.startswith(managed, value):
+            end = value + len(managed)
+            if text.startswith(b",", end):
+                shorter = text[:at] + text[end + 1 :]
+            else:
+                shorter = text[: at - text.startswith(b",", at - 1)] + text[end:]
             if sure or not bytes(_decode(shorter).metadata.managed_fields):
                 return shorter
         at = text.find(_FIELD, at + 1)
     return text
-
-
-def _cut(text: bytes, start: int, end: int) -> bytes:
-    if text[end : end + 1] == b",":
-        end += 1
-    elif text[start - 1 : start] == b",":
-        start -= 1
-    return text[:start] + text[end:]

@@ -53,7 +53,7 @@ def _variables(*fields: str) -> tuple[ContextVar[Any], ...]:
     return tuple(token.var for token in bound.values())
 
 
-_LOGGED = _variables("controller", "namespace", "name", "reconcileID", "reasons")
+_CONTROLLER, _NAMESPACE, _NAME, _ID, _REASONS = _variables("controller", "namespace", "name", "reconcileID", "reasons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +72,27 @@ class Attempts:
     async def run(self, item: Item, limit: TimeLimit) -> None:
         """Reconcile a key that `queue.get` handed out; raises nothing but CancelledError, on cancellation from outside.
 
-        What it wrote is held against the caches even where it failed or was cancelled.
+        What it wrote is held against the caches even where it failed or was cancelled. The log context of the task is
+        that of its last reconcile: a worker logs nothing outside of them.
         """
         key, reasons = item.key, item.reasons
         request = Request(key, datetime.now(UTC), reasons, item.failures)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        _CONTROLLER.set(self.controller)
+        _NAMESPACE.set(key.namespace)
+        _NAME.set(key.name)
+        _ID.set(f"{random.getrandbits(128):032x}")
+        _REASONS.set(reasons)
+        time = asyncio.get_running_loop().time
+        began = time()
         outcome: Outcome = "error"
-        logged = (self.controller, key.namespace, key.name, f"{random.getrandbits(128):032x}", reasons)
-        tokens = [variable.set(value) for variable, value in zip(_LOGGED, logged, strict=True)]
         self.metrics.started()
-        try:
-            with collect(self.barrier.unborn(key)) as writes:
-                try:
-                    outcome = await self._outcome(request, item.priority, limit)
-                finally:
-                    self.metrics.finished(outcome, loop.time() - began)
+        with collect(self.barrier.unborn(key)) as writes:
+            try:
+                outcome = await self._outcome(request, item.priority, limit)
+            finally:
+                self.metrics.finished(outcome, time() - began)
+                if writes:
                     self.barrier.hold(key, writes)
-        finally:
-            for variable, token in zip(_LOGGED, tokens, strict=True):
-                variable.reset(token)
 
     async def _outcome(self, request: Request, priority: Priority, limit: TimeLimit) -> Outcome:
         try:

@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -18,6 +18,7 @@ from aimctrl.kube.meta import Meta
 from aimctrl.runtime.answers import JSON, SLIM, Call, gibberish
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.errors import AlreadyExistsError, ConnectionFailedError, NotFoundError, ServerError
+from aimctrl.runtime.lines import Lines
 from aimctrl.runtime.nesting import member, parts
 from aimctrl.runtime.transport import NoRequestMetrics, RequestMetrics, Transport
 from aimctrl.runtime.writes import Write, name_in_doubt, record
@@ -226,16 +227,14 @@ class Client:
         return await self._ask(_read_page, Call("GET", kind.path(namespace), query, accept=accept))
 
     @asynccontextmanager
-    async def stream(
-        self, path: str, query: Mapping[str, str], *, accept: str = JSON
-    ) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
+    async def stream(self, path: str, query: Mapping[str, str], *, accept: str = JSON) -> AsyncGenerator[Lines]:
         """The whole lines of an answer as they come, in batches; leaving the block ends it.
 
         Silence never ends it: the reader sets the limit.
         """
         call = Call("GET", path, query, accept=accept)
         async with self._transport.stream(call) as pieces:
-            yield _Lines(pieces)
+            yield Lines(pieces)
 
     async def request(
         self,
@@ -316,31 +315,3 @@ def _record(kind: Kind[Any], meta: Meta) -> None:
 
 def _version(meta: Meta) -> int:
     return int(meta.resource_version) if meta.resource_version.isdecimal() else 0
-
-
-class _Lines:
-    """The whole lines in pieces of text, however these are cut; a line cut off at the end too, as the last one."""
-
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest: list[bytes] = []
-
-    def __aiter__(self) -> "_Lines":
-        return self
-
-    async def __anext__(self) -> list[bytes]:
-        while True:
-            try:
-                piece = await self._pieces.__anext__()
-            except StopAsyncIteration:
-                rest, self._rest = b"".join(self._rest), []
-                if rest:
-                    return [rest]
-                raise
-            head, newline, tail = piece.rpartition(b"\n")
-            if not newline:
-                self._rest.append(piece)
-                continue
-            whole = b"".join([*self._rest, head]) if self._rest else head
-            self._rest = [tail] if tail else []
-            return whole.split(b"\n")

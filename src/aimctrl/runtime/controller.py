@@ -22,7 +22,8 @@ from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.request import Reconciler
 from aimctrl.runtime.store import Change
 from aimctrl.runtime.triggers import Predicate, Watch, spec_changed
-from aimctrl.runtime.workqueue import Priority, WorkQueue
+from aimctrl.runtime.watchdog import doing
+from aimctrl.runtime.workqueue import Item, Priority, WorkQueue
 
 log = structlog.get_logger(__name__)
 
@@ -119,18 +120,18 @@ class Controller:
         self.queue.shutdown()
 
     def _handler(self, watch: Watch, priority: Priority) -> Callable[[Change], None]:
-        label = watch.label
+        label, predicate, mapper, add = watch.label, watch.predicate, watch.map, self.queue.add
 
         def handle(change: Change) -> None:
-            if not watch.predicate(change):
+            if not predicate(change):
                 return
             level, reason = priority, label
             if change.initial:
                 level, reason = Priority.INITIAL, "initial list"
             elif change.old is change.new:
                 level, reason = Priority.RESYNC, "resync"
-            for key in watch.map(change):
-                self.queue.add(key, priority=level, reason=reason)
+            for key in mapper(change):
+                add(key, priority=level, reason=reason)
 
         return handle
 
@@ -157,17 +158,19 @@ class Controller:
         loop = asyncio.get_running_loop()
         began = loop.time()
         worker = cast("asyncio.Task[None]", asyncio.current_task())
-        name = worker.get_name()
-        with closing(TimeLimit(worker, self._options.timeout)) as limit:
+        item: Item | None = None
+
+        def key() -> str:
+            return f"{self.name} {item.key}" if item is not None else self.name
+
+        with closing(TimeLimit(worker, self._options.timeout)) as limit, doing(key):
             while (item := await self.queue.get()) is not None:
-                worker.set_name(f"{self.name} {item.key}")  # for the watchdog
                 try:
                     await self._attempts.run(item, limit)
                 except asyncio.CancelledError:
                     self.queue.add(item.key, priority=item.priority, reason="interrupted")
                     raise
                 finally:
-                    worker.set_name(name)
                     self.queue.done(item.key)
                 if loop.time() - began >= SLICE:
                     await asyncio.sleep(0)

@@ -35,6 +35,52 @@ def decode_meta(raw: bytes) -> Meta:
         return _decode_metadata(flattened(raw)).metadata
 
 
+class _SteeringMetadata(msgspec.Struct, rename="camel"):
+    uid: msgspec.Raw = msgspec.Raw()
+    labels: msgspec.Raw = msgspec.Raw()
+    annotations: msgspec.Raw = msgspec.Raw()
+    finalizers: msgspec.Raw = msgspec.Raw()
+    owner_references: msgspec.Raw = msgspec.Raw()
+    deletion_timestamp: msgspec.Raw = msgspec.Raw()
+
+
+class _Steered(msgspec.Struct):
+    metadata: _SteeringMetadata
+
+
+_decode_steered = msgspec.json.Decoder(_Steered).decode
+
+
+def steered_alike(one: bytes, other: bytes) -> bool:
+    """Whether the metadata that people steer controllers with is the same in two JSON texts of the same object.
+
+    That is labels, annotations, finalizers, owner references and the time of deletion. Namesakes are not the same.
+    """
+    try:
+        return _decode_steered(one) == _decode_steered(other)
+    except RecursionError:
+        return _decode_steered(flattened(one)) == _decode_steered(flattened(other))
+
+
+class _NamedMetadata(msgspec.Struct):
+    uid: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _NamedMetadata
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def decode_uid(raw: bytes) -> str:
+    """The `metadata.uid` of an object's JSON, however deep the rest is nested."""
+    try:
+        return _decode_named(raw).metadata.uid
+    except RecursionError:
+        return _decode_named(flattened(raw)).metadata.uid
+
+
 class _OwnedMetadata(msgspec.Struct, rename="camel"):
     owner_references: tuple[OwnerReference, ...] = ()
 
@@ -79,6 +125,8 @@ class Indexes:
     """The indexes of one store; the store tells it of each object that comes and goes."""
 
     def __init__(self) -> None:
+        self.any = False
+        """Whether there is one."""
         self._indexes: dict[str, Index[Any]] = {}
         self._decoders: dict[type[msgspec.Struct], Callable[[bytes], Any]] = {}
         self._found: dict[str, dict[str, Key | dict[Key, None]]] = {}
@@ -93,6 +141,7 @@ class Indexes:
             if held != index:
                 raise ValueError(f"another index is called {index.name!r}")
             return False
+        self.any = True
         self._indexes[index.name] = index
         self._found[index.name] = {}
         if index.view is not NoView:
@@ -101,8 +150,6 @@ class Indexes:
 
     def add(self, key: Key, raw: bytes, *, only: str = "") -> None:
         """File an object under its values, in all indexes or only in that one."""
-        if not self._indexes:
-            return
         for name, value in self._values(key, raw, only):
             bucket = self._found[name]
             held = bucket.get(value)
@@ -112,6 +159,13 @@ class Indexes:
                 held[key] = None
             elif held != key:
                 bucket[value] = {held: None, key: None}
+
+    def move(self, key: Key, old: bytes | None, new: bytes | None) -> None:
+        """File an object under the values it has now rather than those it had."""
+        if old is not None:
+            self.discard(key, old)
+        if new is not None:
+            self.add(key, new)
 
     def discard(self, key: Key, raw: bytes) -> None:
         """Take out an object filed with those bytes."""
@@ -138,8 +192,6 @@ class Indexes:
         return sorted(held) if isinstance(held, dict) else [held]
 
     def _values(self, key: Key, raw: bytes, only: str) -> Iterator[tuple[str, str]]:
-        if not self._indexes:
-            return
         chosen = [index for index in self._indexes.values() if not only or index.name == only]
         meta = decode_meta(raw)
         views: dict[type[msgspec.Struct], Any] = {NoView: NoView()}

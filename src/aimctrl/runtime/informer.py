@@ -15,7 +15,8 @@ from aimctrl.runtime.answers import SLIM
 from aimctrl.runtime.arrival import Arrival
 from aimctrl.runtime.index import Index
 from aimctrl.runtime.lister import Availability, Available, Lister, Unavailable
-from aimctrl.runtime.reflector import IDLE_SECONDS, Reflector, Scope, Source
+from aimctrl.runtime.reflector import IDLE_SECONDS, Reflector, Scope
+from aimctrl.runtime.source import Source
 from aimctrl.runtime.store import Change, Entry, Store
 
 log = structlog.get_logger(__name__)
@@ -125,7 +126,7 @@ class Informer(Generic[T]):
         self._handlers.append(handler)
         changes = [Change(key, None, entry, initial=True) for key, entry in self.store.items()]
         for change in sorted(changes, key=lambda change: (str(change.meta.creation_timestamp or ""), change.key)):
-            self._call(handler, change)
+            self._tell(change, handler)
 
     def add_served_handler(self, handler: Callable[[], None]) -> None:
         """Tell it when the kind ceases to be served to us (its CRD is missing, RBAC forbids it), and when it is again.
@@ -173,15 +174,13 @@ class Informer(Generic[T]):
         """What is held of an object."""
         return self.store.get(key)
 
-    async def swap(self, arrivals: Mapping[Key, Arrival], scope: Scope, *, initial: bool) -> None:
+    async def swap(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> None:
         """The scope's objects are these; handlers hear of the differences."""
-        entries = {key: arrival.entry for key, arrival in arrivals.items()}
-        changes = self.store.replace(entries, scope.namespace, initial=initial)
-        if initial:
-            changes.sort(key=lambda change: arrivals[change.key].created if change.key in arrivals else "")
+        changes = self._taken_over(arrivals, scope, initial=initial)
+        arrivals.clear()
         began = perf_counter()
-        for change in changes:
-            self._tell(change)
+        while changes:  # what has been told makes room for what handlers keep of it
+            self._tell(changes.pop())
             if perf_counter() - began > _SLICE_SECONDS:
                 await asyncio.sleep(0)
                 began = perf_counter()
@@ -233,15 +232,21 @@ class Informer(Generic[T]):
         if self.on_recovered is not None:
             self.on_recovered()
 
-    def _tell(self, change: Change) -> None:
-        for handler in self._handlers:
-            self._call(handler, change)
+    def _taken_over(self, arrivals: Mapping[Key, Arrival], scope: Scope, *, initial: bool) -> list[Change]:
+        """What they change, the last to be told first."""
+        entries = {key: arrival.entry for key, arrival in arrivals.items()}
+        changes = self.store.replace(entries, scope.namespace, initial=initial)
+        if initial:
+            changes.sort(key=lambda change: arrivals[change.key].created if change.key in arrivals else "")
+        changes.reverse()
+        return changes
 
-    def _call(self, handler: Handler, change: Change) -> None:
-        try:
-            handler(change)
-        except Exception:
-            log.exception("informer handler failed", kind=str(self.kind), key=str(change.key))
+    def _tell(self, change: Change, *only: Handler) -> None:
+        for handler in only or self._handlers:
+            try:
+                handler(change)
+            except Exception:
+                log.exception("informer handler failed", kind=str(self.kind), key=str(change.key))
 
     async def _resync(self) -> None:
         while True:

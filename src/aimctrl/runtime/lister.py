@@ -51,7 +51,7 @@ class Lister(Generic[T]):
 
         Raises UndecodableObjectError where it does not fit the kind's model.
         """
-        entry = self._store.get(Key(namespace, name))
+        entry = self._store.at(namespace, name)
         return None if entry is None else self.kind.decode(entry.raw)
 
     def list(self, namespace: str = "") -> builtins.list[T]:

@@ -25,7 +25,6 @@ QUEUE_BUCKETS = (0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.
 Outcome = Literal["success", "error", "terminal", "requeue", "requeue_after"]
 """How a reconcile ended; `terminal` is counted as an error of its own and as an error."""
 
-_FAILED = frozenset(("error", "terminal"))
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -174,7 +173,7 @@ class ControllerMetrics:
     def __init__(self, metrics: "Metrics", name: str) -> None:
         self._total = metrics.tally("controller_runtime_reconcile_total")
         self._name = name
-        self._ended: dict[Outcome, Tally] = {}
+        self._ended: dict[Outcome, tuple[Tally, ...]] = {}
         self._errors = metrics.tally("controller_runtime_reconcile_errors_total").labels(name)
         self._terminal = metrics.tally("controller_runtime_terminal_reconcile_errors_total").labels(name)
         self._panics = metrics.tally("controller_runtime_reconcile_panics_total").labels(name)
@@ -197,15 +196,15 @@ class ControllerMetrics:
         """The reconcile that began has ended."""
         self._active.value -= 1
         self._seconds.observe(seconds)
-        ended = self._ended.get(outcome)
-        if ended is None:
-            result = "error" if outcome == "terminal" else outcome
-            ended = self._ended[outcome] = self._total.labels(self._name, result)
-        ended.value += 1
-        if outcome in _FAILED:
-            self._errors.inc()
-        if outcome == "terminal":
-            self._terminal.inc()
+        for tally in self._ended.get(outcome) or self._counting(outcome):
+            tally.value += 1
+
+    def _counting(self, outcome: Outcome) -> tuple[Tally, ...]:
+        """What such an end is counted in; kept from the first one on."""
+        failed = {"error": (self._errors,), "terminal": (self._errors, self._terminal)}.get(outcome, ())
+        result = "error" if outcome == "terminal" else outcome
+        ended = self._ended[outcome] = (self._total.labels(self._name, result), *failed)
+        return ended
 
     def panicked(self) -> None:
         """It raised what nobody foresaw; `finished` is told too."""

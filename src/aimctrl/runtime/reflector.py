@@ -1,9 +1,8 @@
 """Drives one watch machine with a client and keeps a sink, normally an informer's store, like the API server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from random import SystemRandom
 from time import perf_counter
 from typing import Any, Protocol
@@ -15,7 +14,6 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.alarm import Alarm
 from aimctrl.runtime.answers import JSON, Call, from_status
 from aimctrl.runtime.arrival import Arrival, arrive
-from aimctrl.runtime.client import Page
 from aimctrl.runtime.errors import (
     ApiError,
     ConnectionFailedError,
@@ -24,6 +22,7 @@ from aimctrl.runtime.errors import (
 )
 from aimctrl.runtime.lister import Availability, Available, Unavailable
 from aimctrl.runtime.silence import silence
+from aimctrl.runtime.source import Batches, Source
 from aimctrl.runtime.store import Entry
 from aimctrl.runtime.watch import (
     Backoff,
@@ -59,26 +58,6 @@ _SLICE_SECONDS = 0.005
 _chance = SystemRandom()
 
 
-class Source(Protocol):
-    """The part of the Client that informers use."""
-
-    async def get(self, kind: Kind[Any], key: Key) -> bytes:
-        """An object's JSON."""
-        ...
-
-    async def list_page(
-        self, kind: Kind[Any], namespace: str = "", *, selector: str = "", token: str = "", accept: str = JSON
-    ) -> Page:
-        """One page of a list."""
-        ...
-
-    def stream(
-        self, path: str, query: Mapping[str, str], *, accept: str = JSON
-    ) -> AbstractAsyncContextManager[AsyncIterator[list[bytes]]]:
-        """The lines of an answer, in batches."""
-        ...
-
-
 class Sink(Protocol):
     """Where objects go. Nothing here raises."""
 
@@ -88,8 +67,11 @@ class Sink(Protocol):
         """What is held of an object, so that an unchanged one need not be held twice."""
         ...
 
-    async def swap(self, arrivals: Mapping[Key, Arrival], scope: "Scope", *, initial: bool) -> None:
-        """These, and no others, are the objects of the scope; `initial` when the sink had none before."""
+    async def swap(self, arrivals: dict[Key, Arrival], scope: "Scope", *, initial: bool) -> None:
+        """These, and no others, are the objects of the scope; `initial` when the sink had none before.
+
+        The sink takes the arrivals over, and may empty them.
+        """
         ...
 
     def put(self, arrival: Arrival) -> None:
@@ -230,65 +212,74 @@ class Reflector:
             log.info("watch silent", **self._labels())
             return Signal.REFUSED if self._machine.listing else Signal.ENDED
 
-    async def _follow(self, batches: AsyncIterator[list[bytes]], silent: Alarm) -> Signal:
-        while True:
+    async def _follow(self, batches: Batches, silent: Alarm) -> Signal:
+        listed = aiter(batches)
+        while self._machine.listing:
             silent.begins()
-            lines = await anext(batches, None)
+            lines = await anext(listed, None)
             silent.ends()
             if lines is None:
                 return Signal.ENDED
             self._contact()
             for line in lines:
                 event = read_event(line)
-                if event.type == "BOOKMARK":
-                    await self._bookmark(event)
+                if event.type == "BOOKMARK" and self._machine.listing:
+                    await self._listed(event)
                 else:
                     self._take(event)
                 self._healthy = True
                 if perf_counter() - self._slice_began > _SLICE_SECONDS:
                     await self._breathe()
+        silent.begins()
+        await batches.each(partial(self._arrived, silent))
+        return Signal.ENDED
+
+    def _arrived(self, silent: Alarm, lines: list[bytes]) -> None:
+        """Take in what a watch brings, in the moment it arrives."""
+        self.last_contact = silent.begins()
+        for line in lines:
+            self._take(read_event(line))
+            self._healthy = True
 
     def _patience(self) -> float:
         idle = self.scope.idle_seconds
         return min(idle, LIST_IDLE_SECONDS) if self._machine.listing else idle
 
     def _take(self, event: Event) -> None:
-        if event.type == "ERROR":
-            raise from_status(bytes(event.object), Call("GET", self.scope.kind.path(self.scope.namespace)))
+        kind = event.type
+        if kind == "ERROR":
+            raise from_status(event.object, Call("GET", self.scope.kind.path(self.scope.namespace)))
         if self._machine.listing:
-            self._keep(event.object, gone=event.type == "DELETED")
-        else:
-            self._deliver(event)
-
-    async def _bookmark(self, event: Event) -> None:
-        version, ends = read_bookmark(event)
-        if self._machine.listing:
-            if ends:
-                await self._feed(Signal.SYNCED, version=version)
+            self._keep(event.object, gone=kind == "DELETED")
             return
-        self._machine.feed(Signal.PROGRESS, version=version)
-        self._sink.advance(int(version), self.scope)
-
-    def _deliver(self, event: Event) -> None:
-        arrival = self._read(event.object)
-        if event.type == "DELETED":
-            self._sink.remove(arrival.key)
+        if kind == "BOOKMARK":
+            version = int(read_bookmark(event)[0])
         else:
-            self._sink.put(arrival)
-        self._machine.feed(Signal.PROGRESS, version=str(arrival.entry.version))
-        self._sink.advance(arrival.entry.version, self.scope)
+            arrival = self._read(event.object)
+            version = arrival.entry.version
+            if kind == "DELETED":
+                self._sink.remove(arrival.key)
+            else:
+                self._sink.put(arrival)
+        self._machine.feed(Signal.PROGRESS, version=str(version))
+        self._sink.advance(version, self.scope)
 
-    def _keep(self, raw: msgspec.Raw, *, gone: bool = False) -> None:
+    async def _listed(self, event: Event) -> None:
+        version, ends = read_bookmark(event)
+        if ends:
+            await self._feed(Signal.SYNCED, version=version)
+
+    def _keep(self, raw: bytes | msgspec.Raw, *, gone: bool = False) -> None:
         arrival = self._read(raw)
         if gone:
             self._buffer.pop(arrival.key, None)
             return
         held = self._sink.entry(arrival.key)
         if held is not None and _same(held, arrival.entry):
-            arrival = arrival._replace(entry=held)
+            arrival.entry = held
         self._buffer[arrival.key] = arrival
 
-    def _read(self, raw: msgspec.Raw) -> Arrival:
+    def _read(self, raw: bytes | msgspec.Raw) -> Arrival:
         try:
             return arrive(raw, keep_managed_fields=self._sink.keep_managed_fields)
         except ValueError as error:  # msgspec's errors are ValueErrors
@@ -389,6 +380,6 @@ def _same(held: Entry, new: Entry) -> bool:
 
     A new schema (a default, a field that is pruned) shows objects otherwise whose version is what it was.
     """
-    if held.version != new.version or held.uid != new.uid:
+    if held.version != new.version:
         return False
     return held.raw == new.raw or held.raw.endswith(new.raw[1:])

@@ -1,15 +1,15 @@
 """What a reconcile is asked for and what it answers."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from aimctrl.kube.kinds import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One object to reconcile: its key, the time to reason with (UTC), why it was queued, and failures in a row."""
 
     key: Key
@@ -28,8 +28,7 @@ class Request:
         return self.key.name
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """Done; look again after that many seconds, or only when something changes."""
 
     requeue_after: float | None = None

@@ -15,7 +15,7 @@ import msgspec
 
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.meta import Meta, OwnerReference
-from aimctrl.runtime.index import Index, Indexes, decode_meta, decode_owners
+from aimctrl.runtime.index import Index, Indexes, decode_meta, decode_owners, decode_uid
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -23,8 +23,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     raw: bytes
     version: int
-    uid: str
     generation: int
+
+    @property
+    def uid(self) -> str:
+        """The uid, decoded anew at each call: few ask, and ten thousand of them are a megabyte."""
+        return decode_uid(self.raw)
 
     def meta(self) -> Meta:
         """The metadata, decoded anew at each call."""
@@ -101,8 +105,12 @@ class Store:
 
     def get(self, key: Key) -> Entry | None:
         """The entry of that key."""
-        space = self._spaces.get(key.namespace)
-        return space.get(key.name) if space else None
+        return self.at(key.namespace, key.name)
+
+    def at(self, namespace: str, name: str) -> Entry | None:
+        """The entry of that name; as `get`, for whoever has no key yet."""
+        space = self._spaces.get(namespace)
+        return space.get(name) if space else None
 
     def keys(self, namespace: str = "") -> list[Key]:
         """The keys in a namespace, or all of them, sorted."""
@@ -134,8 +142,8 @@ class Store:
 
     def put(self, key: Key, entry: Entry) -> Change | None:
         """Take one object as it is now; None where that version, or a newer one of the same object, is here."""
-        old = self.get(key)
-        if old is not None and old.uid == entry.uid and old.version >= entry.version:
+        old = self.at(key.namespace, key.name)
+        if old is not None and old.version >= entry.version and old.uid == entry.uid:
             return None
         self._set(key, old, entry)
         return Change(key, old, entry)
@@ -202,18 +210,21 @@ class Store:
         old = self.get(key)
         if old is None:
             return (Change(key, None, new),)
+        if old == new:
+            return ()
         if old.uid != new.uid:
             return (Change(key, old, None), Change(key, None, new))
-        return (Change(key, old, new),) if old != new else ()
+        return (Change(key, old, new),)
 
     def _set(self, key: Key, old: Entry | None, new: Entry | None) -> None:
-        if old is not None:
-            self._indexes.discard(key, old.raw)
+        if self._indexes.any:
+            self._indexes.move(key, old.raw if old else None, new.raw if new else None)
+        space = self._spaces.get(key.namespace)
         if new is not None:
-            self._spaces.setdefault(key.namespace, {})[key.name] = new
-            self._indexes.add(key, new.raw)
-        elif old is not None:
-            space = self._spaces[key.namespace]
+            if space is None:
+                space = self._spaces[key.namespace] = {}
+            space[key.name] = new
+        elif old is not None and space is not None:
             del space[key.name]
             if not space:
                 del self._spaces[key.namespace]

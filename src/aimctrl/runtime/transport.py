@@ -4,7 +4,7 @@ Calls share a pool of connections, streams have one each, so that many watches n
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -96,7 +96,7 @@ class Transport:
         return await repeated(lambda: self._attempt(call), first, lambda error: _worth_repeating(call, error))
 
     @asynccontextmanager
-    async def stream(self, call: Call) -> AsyncGenerator[AsyncIterator[bytes]]:
+    async def stream(self, call: Call) -> AsyncGenerator["Pieces"]:
         """The answer's body in pieces as they come; leaving the block closes the connection.
 
         Raises ApiError by the answer, also out of the iteration. Nothing is retried and nothing times out once the
@@ -107,7 +107,7 @@ class Transport:
         if isinstance(begun, Answer):
             raise _refused(call, begun)
         try:
-            yield _Pieces(begun, call)
+            yield Pieces(begun, call)
         finally:
             pool.drop(begun)
 
@@ -168,14 +168,14 @@ class Transport:
         )
 
 
-class _Pieces:
+class Pieces:
     """The body of an answer that streams."""
 
     def __init__(self, wire: Wire, call: Call) -> None:
         self._wire = wire
         self._call = call
 
-    def __aiter__(self) -> "_Pieces":
+    def __aiter__(self) -> "Pieces":
         return self
 
     async def __anext__(self) -> bytes:
@@ -186,6 +186,13 @@ class _Pieces:
         if not piece:
             raise StopAsyncIteration
         return piece
+
+    async def pour(self, take: Callable[[bytes], None]) -> None:
+        """Hand over each piece in the moment it arrives, until the end; what `take` raises ends it."""
+        try:
+            await self._wire.pour(take)
+        except OSError as error:
+            raise silence(self._call, error) from error
 
 
 def _refused(call: Call, answer: Answer) -> ApiError:

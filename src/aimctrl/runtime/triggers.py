@@ -6,6 +6,7 @@ from typing import Any
 
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta, OwnerReference
+from aimctrl.runtime.index import steered_alike
 from aimctrl.runtime.store import Change
 
 Predicate = Callable[[Change], bool]
@@ -93,14 +94,8 @@ def spec_changed(change: Change) -> bool:
     pass at every change, and so does what another schema shows otherwise in the same version.
     """
     old, new = change.old, change.new
-    if old is None or new is None or old is new or old.uid != new.uid:
+    if old is None or new is None or old is new:
         return True
     if old.generation != new.generation or old.version == new.version or not new.generation:
         return True
-    return _steered_by(change.old_meta) != _steered_by(change.new_meta)
-
-
-def _steered_by(meta: Meta | None) -> tuple[Any, ...]:
-    if meta is None:
-        return ()
-    return (meta.labels, meta.annotations, meta.finalizers, meta.owner_references, meta.deletion_timestamp)
+    return not steered_alike(old.raw, new.raw)

@@ -187,6 +187,11 @@ class Event(msgspec.Struct, gc=False):
     """One line of a watch: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, and the JSON of its object."""
 
     type: str
+    object: bytes
+
+
+class _Line(msgspec.Struct):
+    type: str
     object: msgspec.Raw
 
 
@@ -199,7 +204,7 @@ class _Bookmark(msgspec.Struct):
     metadata: _BookmarkMeta
 
 
-_decode_event = msgspec.json.Decoder(Event).decode
+_decode_line = msgspec.json.Decoder(_Line).decode
 _HEADS = tuple((kind, b'{"type":"%b","object":' % kind.encode()) for kind in ("MODIFIED", "ADDED", "DELETED"))
 _decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
 
@@ -211,11 +216,12 @@ def read_event(line: bytes) -> Event:
     """
     for kind, head in _HEADS:
         if line.startswith(head) and line.endswith(b"}"):
-            return Event(kind, msgspec.Raw(line[len(head) : -1]))
+            return Event(kind, line[len(head) : -1])
     try:
-        return _decode_event(line)
+        read = _decode_line(line)
+        return Event(read.type, bytes(read.object))
     except RecursionError:
-        return Event(member(line, b"type").strip(b'"').decode(), msgspec.Raw(member(line, b"object")))
+        return Event(member(line, b"type").strip(b'"').decode(), member(line, b"object"))
     except msgspec.DecodeError as error:
         raise BrokenLineError(f"a watch line of {len(line)} bytes: {error}") from error
 

@@ -8,9 +8,10 @@ import asyncio
 import sys
 import threading
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -20,11 +21,26 @@ FRAMES = 30
 """The innermost frames of the stack that are logged."""
 
 
+_doing: dict[asyncio.Task[Any], Callable[[], str]] = {}
+
+
+@contextmanager
+def doing(what: Callable[[], str]) -> Generator[None]:
+    """Inside the block, whoever asks hears what the running task is at: to name it anew each time would cost more."""
+    task = asyncio.current_task()
+    assert task is not None, "called by a task"
+    _doing[task] = what
+    try:
+        yield
+    finally:
+        del _doing[task]
+
+
 @contextmanager
 def watched(limit: float) -> Generator[None]:
     """Watch the running event loop: what keeps it for more than `limit` seconds is logged, once for each time.
 
-    It says which task was at work; a controller's worker is called after its controller and key. Code that holds the
+    It says which task was at work; of a controller's worker the controller and the key. Code that holds the
     interpreter's lock all the while cannot be seen from another thread.
     """
     watch = _Watch(asyncio.get_running_loop(), limit)
@@ -66,7 +82,10 @@ class _Watch:
 
     def _task(self) -> str:
         task = asyncio.current_task(self._loop)
-        return task.get_name() if task is not None else ""
+        if task is None:
+            return ""
+        what = _doing.get(task)
+        return what() if what is not None else task.get_name()
 
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._thread)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to look into another thread

@@ -6,12 +6,16 @@ The syntax of HTTP is llhttp's, through httptools (https://github.com/MagicStack
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import httptools
 
 _BUFFERED = 1 << 20
 """Bytes of a stream that may wait to be read before the sender is made to wait."""
+
+_GULP = 1 << 16
+"""Bytes of a stream taken at once after which others have the event loop before more is read."""
 
 _REFUSAL = 1 << 20
 """Bytes of an answer that is no success that are read at most: nobody wants to know more."""
@@ -36,7 +40,7 @@ class Answer(NamedTuple):
 
 
 class Wire(asyncio.Protocol):
-    """A connection; `send`, then either `answer` or `head` and `piece`s, all by one task.
+    """A connection; `send`, then either `answer` or `head` and `piece`s or `pour`, all by one task.
 
     Whoever is cancelled in between, or has had enough, calls `abort`. All of them raise OSError where the connection
     failed: DisconnectedError, NoHttpError, or what the system says.
@@ -49,6 +53,7 @@ class Wire(asyncio.Protocol):
         self.retry_after: str | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], None] | None = None
         self._error: OSError | None = None
         self._parts: list[bytes] = []
         self._size = 0
@@ -100,10 +105,22 @@ class Wire(asyncio.Protocol):
                 return b""
             await self._news()
         parts, self._parts, self._size = self._parts, [], 0
-        if self._paused and self.transport is not None:
-            self._paused = False
-            self.transport.resume_reading()
+        self._go_on()
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def pour(self, take: Callable[[bytes], None]) -> None:
+        """Hand over each piece in the moment it arrives, which wakes no task, until the end.
+
+        What `take` raises ends it. After a large piece other tasks run before the next.
+        """
+        while self._parts:
+            take(await self.piece())
+        self._take = take
+        try:
+            while not self._done:
+                await self._news()
+        finally:
+            self._take = None
 
     def abort(self) -> None:
         """Drop the connection at once: to close it in order is to wait for a TLS farewell that nobody awaits."""
@@ -128,7 +145,9 @@ class Wire(asyncio.Protocol):
             self._fail(NoHttpError(f"no HTTP: {error}"))
             self.abort()
             return
-        if self._streams:
+        if self._take is not None:
+            self._pour(self._take)
+        elif self._streams:
             if self._size > _BUFFERED and not self._paused and self.transport is not None:
                 self._paused = True
                 self.transport.pause_reading()
@@ -184,6 +203,29 @@ class Wire(asyncio.Protocol):
     @property
     def _full(self) -> bool:
         return 0 < self._wanted <= self._size
+
+    def _pour(self, take: Callable[[bytes], None]) -> None:
+        parts, size = self._parts, self._size
+        if parts:
+            self._parts, self._size = [], 0
+            try:
+                take(parts[0] if len(parts) == 1 else b"".join(parts))
+            except Exception as error:  # noqa: BLE001 - it is for whoever pours
+                self._take = None
+                if self._waiter is not None and not self._waiter.done():
+                    self._waiter.set_exception(error)
+                return
+        if self._done:
+            self._wake()
+        elif size > _GULP and self.transport is not None and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._paused and self.transport is not None and not self.lost:
+            self._paused = False
+            self.transport.resume_reading()
 
     async def _news(self) -> None:
         if self._error is not None:

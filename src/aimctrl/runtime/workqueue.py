@@ -121,8 +121,8 @@ class TokenBucket:
         return True
 
 
-class _Slot(msgspec.Struct):
-    """What the queue knows of one key while it knows it."""
+class _Slot(msgspec.Struct, gc=False):
+    """What the queue knows of one key while it knows it; its timer, once fired or cancelled, refers to it no more."""
 
     priority: Priority = Priority.RESYNC
     reasons: tuple[str, ...] = ()
@@ -145,14 +145,8 @@ class _Slot(msgspec.Struct):
 
     @property
     def explained(self) -> tuple[str, ...]:
-        if len(self.reasons) < 2:  # nothing to sort, nor more than are kept
-            return self.reasons
         more = (f"+{self.more}",) if self.more else ()
         return (*sorted(self.reasons), *more)
-
-    @property
-    def idle(self) -> bool:
-        return not (self.ready or self.parked or self.timer) and self.running_since is None
 
 
 class WorkQueue:
@@ -164,6 +158,8 @@ class WorkQueue:
         self._levels: dict[Priority, OrderedDict[Key, _Slot]] = {
             level: OrderedDict() for level in sorted(Priority, reverse=True)
         }
+        self._descending = tuple(self._levels.values())
+        self._ascending = self._descending[::-1]
         self._failures: dict[Key, int] = {}
         self._retries = TokenBucket(10.0, 100)
         self._waiters: deque[asyncio.Future[None]] = deque()
@@ -202,10 +198,16 @@ class WorkQueue:
             return
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = _Slot()
-        slot.priority = max(slot.priority, priority)
-        if reason and reason not in slot.reasons:
-            slot.explain(reason)
+            slot = self._slots[key] = _Slot(priority, (reason,) if reason else ())
+            if after <= 0:  # most are new and wanted at once
+                slot.ready, slot.since, slot.level = True, asyncio.get_running_loop().time(), priority
+                self._levels[priority][key] = slot
+                self._has_entered()
+                return
+        else:
+            slot.priority = max(slot.priority, priority)
+            if reason and reason not in slot.reasons:
+                slot.explain(reason)
         if after <= 0:
             self._make_ready(key, slot)
         elif not slot.ready:
@@ -244,7 +246,8 @@ class WorkQueue:
         if slot is not None and slot.parked:
             slot.parked = False
             self._place(key, slot)
-            self._drop_if_idle(key, slot)
+            if not slot.ready and slot.timer is None and slot.running_since is None:
+                del self._slots[key]
 
     async def get(self) -> Item | None:
         """The next key, which is `done` by the caller; None once the queue is shut down.
@@ -275,8 +278,8 @@ class WorkQueue:
         if slot.ready:
             slot.since = now
             self._place(key, slot)
-        else:
-            self._drop_if_idle(key, slot)
+        elif slot.timer is None and not slot.parked:
+            del self._slots[key]
         if self._closed and not self._running:
             self._drained.set()
 
@@ -307,7 +310,8 @@ class WorkQueue:
         if not slot.ready:
             slot.ready = True
             slot.since = asyncio.get_running_loop().time()
-        self._place(key, slot)
+        if slot.level is not slot.priority:
+            self._place(key, slot)
 
     def _delay(self, key: Key, slot: _Slot, after: float) -> None:
         loop = asyncio.get_running_loop()
@@ -332,31 +336,31 @@ class WorkQueue:
             self._depth -= 1
         if level is not None:
             self._levels[level][key] = slot
-            self._depth += 1
             if before is None:
-                self.metrics.added(self._depth)
-                if self._waiters:
-                    self._wake()
+                self._has_entered()
+            else:
+                self._depth += 1
 
-    def _drop_if_idle(self, key: Key, slot: _Slot) -> None:
-        if slot.idle:
-            del self._slots[key]
+    def _has_entered(self) -> None:
+        self._depth += 1
+        self.metrics.added(self._depth)
+        if self._waiters:
+            self._wake()
 
     def _take(self) -> Item | None:
         if not self._depth:
             return None
         self._turn = (self._turn + 1) % LOWEST_TURN
-        levels = self._levels.values()
-        filled = filter(None, levels if self._turn else reversed(levels))
-        key, slot = next(filled).popitem(last=False)
+        levels = self._descending if self._turn else self._ascending
+        key, slot = next(filter(None, levels)).popitem(last=False)
         self._depth -= 1
-        item = Item(key, slot.priority, slot.explained, self._failures.get(key, 0))
-        now = asyncio.get_running_loop().time()
+        self._running += 1
+        slot.running_since = now = asyncio.get_running_loop().time()
         self.metrics.taken(now - slot.since, self._depth)
-        slot.running_since = now
+        failures = self._failures.get(key, 0) if self._failures else 0
+        item = Item(key, slot.priority, slot.explained if len(slot.reasons) > 1 else slot.reasons, failures)
         slot.level, slot.ready, slot.priority = None, False, Priority.RESYNC
         slot.reasons, slot.more = (), 0
-        self._running += 1
         return item
 
     def _wake(self) -> None:

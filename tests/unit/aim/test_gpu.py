@@ -25,7 +25,7 @@ def told(inventory):
 
 def entry(labels=None, capacity=None, **status):
     raw = {"metadata": {"name": "n", "labels": labels or {}}, "status": {"capacity": capacity or {}, **status}}
-    return Entry(raw=msgspec.json.encode(raw), version=1, uid="u", generation=0)
+    return Entry(raw=msgspec.json.encode(raw), version=1, generation=0)
 
 
 def change(old, new):
@@ -185,7 +185,7 @@ def test_nodes_are_followed_through_the_informers_changes(inventory, told):
 
 def test_a_node_of_another_shape_has_no_gpus(inventory, told):
     inventory.on_change(change(None, entry(MI300X, EIGHT_AMD)))
-    broken = Entry(raw=b'{"metadata":{"labels":7}}', version=2, uid="u", generation=0)
+    broken = Entry(raw=b'{"metadata":{"labels":7}}', version=2, generation=0)
     inventory.on_change(change(None, broken))
     assert told[1:] == [([], ["MI300X"])]
 

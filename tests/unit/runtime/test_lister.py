@@ -23,7 +23,7 @@ BY_TEAM = Index("team", NoView, lambda meta, _: meta.labels.values())
 def put(store, namespace, name, version=1, **fields):
     meta = {"name": name, "namespace": namespace, "labels": {"team": "red"}}
     raw = msgspec.json.encode({"metadata": meta, **fields})
-    store.put(Key(namespace, name), Entry(raw, version, "u", 1))
+    store.put(Key(namespace, name), Entry(raw, version, 1))
 
 
 @pytest.fixture

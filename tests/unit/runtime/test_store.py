@@ -30,7 +30,7 @@ def entry(version, *, uid="u", image="", team="", owner="", name="a"):
     if owner:
         meta["ownerReferences"] = [{"uid": owner, "name": "o", "kind": "K", "apiVersion": "v1"}]
     raw = msgspec.json.encode({"metadata": meta, "spec": {"image": image}})
-    return Entry(raw, version, uid, 1)
+    return Entry(raw, version, 1)
 
 
 KEYS = st.builds(Key, st.sampled_from(["x", "y"]), st.sampled_from("abc"))
@@ -158,7 +158,7 @@ def test_an_object_an_index_cannot_read_is_kept_and_found_by_the_others():
     store.add_index(BY_TEAM)
     key = Key("x", "a")
     raw = b'{"metadata":{"name":"a","labels":{"team":"red"}},"spec":{"image":7}}'
-    store.put(key, Entry(raw, 1, "u", 1))
+    store.put(key, Entry(raw, 1, 1))
     assert store.find("image", "7") == []
     assert store.find("team", "red") == [key]
     store.remove(key)

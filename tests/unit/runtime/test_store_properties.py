@@ -35,7 +35,7 @@ def entries(draw: Callable[..., object]) -> Entry:
     tags, owners = draw(st.lists(st.sampled_from(TAGS), max_size=3)), draw(st.lists(st.sampled_from(["o", "p"])))
     refs = [{"uid": owner, "name": owner, "kind": "K", "apiVersion": "v1"} for owner in owners]  # type: ignore[attr-defined]
     meta = {"name": "n", "uid": uid, "resourceVersion": str(version), "ownerReferences": refs}
-    return Entry(msgspec.json.encode({"metadata": meta, "tags": tags}), version, uid, 1)  # type: ignore[arg-type]
+    return Entry(msgspec.json.encode({"metadata": meta, "tags": tags}), version, 1)  # type: ignore[arg-type]
 
 
 class Wait:

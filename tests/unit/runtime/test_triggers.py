@@ -17,7 +17,7 @@ CHILD: Kind[dict[str, Any]] = Kind("example.com", "v1", "Child", "children", dic
 
 def entry(version: int = 1, uid: str = "u", **meta: Any) -> Entry:
     meta = {"name": "x", "namespace": "ns", "uid": uid, "generation": 1, **meta}
-    return Entry(json.dumps({"metadata": meta}).encode(), version, uid, meta["generation"])
+    return Entry(json.dumps({"metadata": meta}).encode(), version, meta["generation"])
 
 
 OLD = entry()
@@ -51,7 +51,7 @@ def test_what_a_predicate_lets_through(
 
 
 def test_a_generation_is_compared_without_decoding_anything() -> None:
-    assert spec_changed(Change(KEY, Entry(b"no JSON", 1, "u", 1), Entry(b"no JSON", 2, "u", 2)))
+    assert spec_changed(Change(KEY, Entry(b"no JSON", 1, 1), Entry(b"no JSON", 2, 2)))
 
 
 def ref(kind: str, name: str, **fields: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_an_owner_that_lost_its_child_hears_of_it() -> None:
 def test_the_owner_of_a_child_that_is_nested_too_deep_to_be_read_is_found() -> None:
     meta = json.dumps({"metadata": {"ownerReferences": [ref("Owner", "a", controller=True)]}})
     deep = b'%b,"spec":%b}' % (meta[:-1].encode(), b'{"a":' * 5000 + b"1" + b"}" * 5000)
-    assert list(owner_of(OWNER)(Change(KEY, None, Entry(deep, 1, "u", 1)))) == [Key("ns", "a")]
+    assert list(owner_of(OWNER)(Change(KEY, None, Entry(deep, 1, 1)))) == [Key("ns", "a")]
 
 
 def test_a_mapper_of_metadata_names_each_key_once() -> None:

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection, against servers that send what a test says, byte by byte."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -193,6 +193,112 @@ async def test_a_stream_comes_as_it_is_sent_and_what_came_before_a_break_is_not_
         assert await wire.piece() == b"one"
         with pytest.raises(DisconnectedError):
             await wire.piece()
+
+
+async def pour(wire: Wire, take: Callable[[bytes], None]) -> None:
+    wire.send(REQUEST, streams=True)
+    assert await wire.head() == 200
+    await wire.pour(take)
+
+
+async def test_a_stream_that_is_poured_is_handed_over_as_it_arrives_until_it_ends() -> None:
+    more, got = asyncio.Event(), bytearray()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b"3\r\none\r\n")
+        await more.wait()
+        writer.write(b"3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")
+        await reader.read()
+
+    def take(piece: bytes) -> None:
+        got.extend(piece)
+        more.set()
+
+    async with wired(talk) as wire:
+        await pour(wire, take)
+        assert got == b"onetwothree"
+        assert wire.reusable
+
+
+async def test_a_stream_that_is_poured_may_break_off() -> None:
+    got: list[bytes] = []
+    async with wired(sends(CHUNKED + b"3\r\none\r\n", ends=True)) as wire:
+        with pytest.raises(DisconnectedError):
+            await pour(wire, got.append)
+    assert got == [b"one"]
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["what had arrived before", "what arrives"])
+async def test_whoever_does_not_want_a_piece_ends_the_pouring_and_is_told_why(at: int) -> None:
+    more, got = asyncio.Event(), list[bytes]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b"3\r\none\r\n")
+        await more.wait()
+        writer.write(b"3\r\ntwo\r\n")
+        await asyncio.sleep(0)
+        writer.write(b"5\r\nthree\r\n0\r\n\r\n")
+        await reader.read()
+
+    def take(piece: bytes) -> None:
+        more.set()
+        if len(got) == at:
+            raise LookupError(piece)
+        got.append(piece)
+
+    async with wired(talk) as wire:
+        with pytest.raises(LookupError):
+            await pour(wire, take)
+    assert got == [b"one"][:at]
+
+
+async def test_a_flood_that_is_poured_leaves_the_event_loop_to_others() -> None:
+    size, turns = 1 << 24, 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b"%x\r\n" % size + bytes(size) + b"\r\n0\r\n\r\n")
+        await reader.read()
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    pieces: list[tuple[int, int]] = []
+    async with wired(flood) as wire:
+        task = asyncio.create_task(others())
+        await pour(wire, lambda piece: pieces.append((turns, len(piece))))
+        task.cancel()
+    assert sum(length for _, length in pieces) == size
+    large = [turn for turn, length in pieces if length > 1 << 16]
+    assert len(set(large)) >= len(large) - 1  # what had arrived before is handed over besides
+
+
+async def test_a_stream_is_poured_no_more_once_whoever_poured_is_cancelled() -> None:
+    more, got = asyncio.Event(), list[bytes]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED)
+        await more.wait()
+        writer.write(b"3\r\none\r\n")
+        await reader.read()
+
+    async with wired(talk) as wire:
+        wire.send(REQUEST, streams=True)
+        await wire.head()
+        task = asyncio.create_task(wire.pour(got.append))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        more.set()
+        assert await wire.piece() == b"one"
+    assert got == []
 
 
 async def test_whoever_reads_a_stream_slowly_holds_its_sender_up() -> None:

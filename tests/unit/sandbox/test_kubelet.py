@@ -42,7 +42,7 @@ class Cluster:
         meta = {"uid": f"uid-{manifest['metadata']['name']}", "generation": 1, **manifest["metadata"]}
         whole = {**manifest, "metadata": meta}
         key = Key(meta.get("namespace", ""), meta["name"])
-        self.stores[kind].put(key, Entry(msgspec.json.encode(whole), self._version, meta["uid"], meta["generation"]))
+        self.stores[kind].put(key, Entry(msgspec.json.encode(whole), self._version, meta["generation"]))
 
     def get(self, kind, key):
         entry = self.stores[kind].get(key)

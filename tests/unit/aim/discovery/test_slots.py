@@ -252,7 +252,7 @@ def test_no_slots_at_all_let_nobody_in():
 
 def change(number, *conditions, gone=False):
     raw = msgspec.json.encode({"metadata": {"name": job(number).name}, "status": {"conditions": list(conditions)}})
-    entry = Entry(raw=raw, version=1, uid="u", generation=1)
+    entry = Entry(raw=raw, version=1, generation=1)
     return Change(job(number), entry if gone else None, None if gone else entry)
 
 
@@ -267,7 +267,7 @@ def test_the_ledger_follows_the_informer(scene):
 
 
 def test_a_job_that_cannot_be_read_counts_as_unfinished(scene):
-    scene.ledger.on_change(Change(job(0), None, Entry(raw=b'{"status":1}', version=1, uid="u", generation=1)))
+    scene.ledger.on_change(Change(job(0), None, Entry(raw=b'{"status":1}', version=1, generation=1)))
     assert scene.ledger.taken == 1
 
 

@@ -5,8 +5,8 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -31,6 +31,9 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
 
+
+_IN_DOUBT = (ConnectionFailedError, ServerError, asyncio.CancelledError)
+"""A write that ends so ends without the API server's word on it."""
 
 PAGE_SIZE = 500
 """Objects in a page of a list: what client-go asks for."""
@@ -191,8 +194,10 @@ class Client:
         path = kind.path(key.namespace, key.name)
         call = Call("DELETE", path, {}, msgspec.json.encode(options), JSON, SLIM)
         try:
-            with _in_doubt(kind, key):
-                answer = await self._ask(_decode_slim, call)
+            answer = await self._ask(_decode_slim, call)
+        except _IN_DOUBT:
+            record(Write(kind, key, 0, doubtful=True))
+            raise
         except NotFoundError:
             record(Write(kind, key, 0, deleted=True, uid=uid))
             return
@@ -253,8 +258,11 @@ class Client:
         return await self._transport.send(Call(method, path, query or {}, data, content_type))
 
     async def _write(self, kind: Kind[Any], key: Key, call: Call, generate_name: str = "") -> Meta:
-        with _in_doubt(kind, key, generate_name):
+        try:
             meta = (await self._ask(_decode_slim, call)).metadata
+        except _IN_DOUBT:
+            record(Write(kind, key, 0, doubtful=True, generate_name=generate_name))
+            raise
         _record(kind, meta)
         return meta
 
@@ -293,16 +301,6 @@ def _completed(generate_name: str) -> str:
     """A name as the API server would complete it."""
     suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
     return generate_name[: _GENERATED_LENGTH - _SUFFIX_LENGTH] + suffix
-
-
-@contextmanager
-def _in_doubt(kind: Kind[Any], key: Key, generate_name: str = "") -> Generator[None]:
-    """Record the write inside the block as doubtful where it ends without the API server's word on it."""
-    try:
-        yield
-    except (ConnectionFailedError, ServerError, asyncio.CancelledError):
-        record(Write(kind, key, 0, doubtful=True, generate_name=generate_name))
-        raise
 
 
 def _encode(kind: Kind[Any], manifest: Json) -> bytes:

@@ -6,6 +6,7 @@ Calls share a pool of connections, streams have one each, so that many watches n
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -155,7 +156,7 @@ class Transport:
         return self._pool
 
     def _request(self, call: Call, authorization: str | None) -> bytes:
-        query = f"?{urlencode(call.query)}" if call.query else ""
+        query = _encoded(tuple(call.query.items())) if call.query else ""
         if not f"{call.method}{call.path}{call.accept}{call.content_type}{authorization}".isprintable():
             raise ValueError(f"a line break or the like in the path, the types or the credentials of {call.method}")
         head = f"{call.method} {self._target}{call.path}{query} HTTP/1.1\r\n{self._fixed}Accept: {call.accept}\r\n"
@@ -166,6 +167,11 @@ class Transport:
         return (
             f"{head}Content-Type: {call.content_type}\r\nContent-Length: {len(call.body)}\r\n\r\n".encode() + call.body
         )
+
+
+@lru_cache(256)  # mostly who writes, and what is watched
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return f"?{urlencode(query)}"
 
 
 class Pieces:

@@ -6,15 +6,15 @@ the list. The collector is a context variable: tasks started inside the block sh
 
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
+
+import msgspec
 
 from aimctrl.kube.kinds import Key, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """One write the API server has acknowledged; or, `doubtful`, may have carried out, though its answer was lost.
 
     `version` is the resourceVersion it gave. With `deleted` the object is gone and the server names no version
@@ -27,7 +27,7 @@ class Write:
     version: int
     deleted: bool = False
     uid: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    labels: Mapping[str, str] = {}
     doubtful: bool = False
     generate_name: str = ""
 

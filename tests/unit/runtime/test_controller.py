@@ -4,9 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -495,7 +495,7 @@ async def test_a_child_whose_creation_was_never_answered_is_not_made_again() -> 
         if not world.informers.informer(CHILD).lister.keys():
             with collect() as writes:
                 await make(request)
-            record(replace(writes[0], version=0, doubtful=True))
+            record(msgspec.structs.replace(writes[0], version=0, doubtful=True))
             raise ConnectionFailedError(Answer(message="connection reset"))
 
     world = World(body, watches=(owns(CHILD, OWNER),))

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 import httptools
 
-_BUFFERED = 1 << 20
+_BUFFERED = 1 << 18
 """Bytes of a stream that may wait to be read before the sender is made to wait."""
 
 _GULP = 1 << 16

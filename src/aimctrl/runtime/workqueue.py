@@ -17,6 +17,7 @@ import random
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -149,6 +150,11 @@ class _Slot(msgspec.Struct, gc=False):
         return (*sorted(self.reasons), *more)
 
 
+@lru_cache(256)  # ten thousand keys that wait for one reason hold one tuple
+def _alone(reason: str) -> tuple[str, ...]:
+    return (reason,) if reason else ()
+
+
 class WorkQueue:
     """The queue of one controller. Retries share a bucket of 10 a second (burst 100), whatever their own pauses."""
 
@@ -198,7 +204,7 @@ class WorkQueue:
             return
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = _Slot(priority, (reason,) if reason else ())
+            slot = self._slots[key] = _Slot(priority, _alone(reason))
             if after <= 0:  # most are new and wanted at once
                 slot.ready, slot.since, slot.level = True, asyncio.get_running_loop().time(), priority
                 self._levels[priority][key] = slot

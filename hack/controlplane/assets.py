@@ -26,6 +26,8 @@ class Pin:
 
     name: str
     module: str
+    about: str = ""
+    """Whose CRDs they are, for people."""
 
     @property
     def folder(self) -> Path:
@@ -51,16 +53,20 @@ class Pin:
 
 KUBERNETES = Pin("kubernetes", "k8s.io/kubernetes")
 REGISTRY = Pin("registry", "github.com/google/go-containerregistry")
-CRDS = Pin("crds", "github.com/kserve/kserve")
+HELM = Pin("helm", "helm.sh/helm/v4")
+PROMTOOL = Pin("promtool", "github.com/prometheus/prometheus")
+CRDS = Pin("crds", "github.com/kserve/kserve", "KServe and Gateway API")
+MONITORING = Pin("monitoring", "github.com/prometheus-operator/prometheus-operator", "the Prometheus operator")
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A program, the pin it is built from, and its Go package."""
+    """A program, the pin it is built from, its Go package, and Go's build tags, separated by commas."""
 
     name: str
     pin: Pin
     package: str
+    tags: str = ""
 
 
 BINARIES: Mapping[str, Binary] = {
@@ -71,6 +77,8 @@ BINARIES: Mapping[str, Binary] = {
         Binary("kube-controller-manager", KUBERNETES, "k8s.io/kubernetes/cmd/kube-controller-manager"),
         Binary("kubectl", KUBERNETES, "k8s.io/kubernetes/cmd/kubectl"),
         Binary("crane", REGISTRY, "github.com/google/go-containerregistry/cmd/crane"),
+        Binary("helm", HELM, "helm.sh/helm/v4/cmd/helm"),
+        Binary("promtool", PROMTOOL, "github.com/prometheus/prometheus/cmd/promtool", "remove_all_sd"),
     )
 }
 
@@ -120,11 +128,11 @@ class Assets:
             "- put the programs into a folder and set KUBEBUILDER_ASSETS to it."
         )
 
-    def missing_crds(self) -> MissingError:
+    def missing_crds(self, pin: Pin) -> MissingError:
         """The error that says how to get the CRDs that the cache does not hold."""
         return MissingError(
-            "not found: the CRDs of KServe and Gateway API\n"
-            f"looked in the cache ({self.cached(CRDS)})\n"
+            f"not found: the CRDs of {pin.about}\n"
+            f"looked in the cache ({self.cached(pin)})\n"
             "Without Go they cannot be fetched. Do one of these:\n"
             f"- install Go, so that `go` is on PATH, and run {REMEDY};\n"
             "- copy that folder from a machine that has it; AIMCTRL_CONTROLPLANE_CACHE names another cache."

@@ -11,12 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from controlplane.assets import BINARIES, CRDS, KUBERNETES, Assets, Binary, Pin
+from controlplane.assets import BINARIES, CRDS, KUBERNETES, MONITORING, Assets, Binary, Pin
 
 CRD_SOURCES = {
-    "kserve": ("github.com/kserve/kserve", "config/crd/full"),
-    "gateway-api": ("sigs.k8s.io/gateway-api", "config/crd/standard"),
+    CRDS: {
+        "kserve": ("github.com/kserve/kserve", "config/crd/full"),
+        "gateway-api": ("sigs.k8s.io/gateway-api", "config/crd/standard"),
+    },
+    MONITORING: {
+        "prometheus-operator": (MONITORING.module, "example/prometheus-operator-crd"),
+    },
 }
+"""The modules that hold CRDs, and where: by the pin, and by the folder that they are copied to."""
 
 
 class BuildError(Exception):
@@ -55,21 +61,23 @@ def pinned(name: str, assets: Assets | None = None) -> Path:
     return path
 
 
-def crd_folder(assets: Assets | None = None) -> Path:
+def crd_folder(assets: Assets | None = None, pin: Pin = CRDS) -> Path:
     """The folder with `kserve/` and `gateway-api/`, one file per CRD, fetched first where the cache does not hold it.
+
+    Of `MONITORING` it is that with `prometheus-operator/`.
 
     Raises:
         MissingError: where there is no Go to fetch them with.
         BuildError: where Go fails, or where a CRD asks for a conversion webhook that nobody would serve.
     """
     assets = assets or Assets()
-    folder = assets.cached(CRDS)
+    folder = assets.cached(pin)
     if not folder.is_dir():
         if assets.go is None:
-            raise assets.missing_crds()
-        with _lock(assets, CRDS):
+            raise assets.missing_crds(pin)
+        with _lock(assets, pin):
             if not folder.is_dir():
-                _fetch_crds(assets, folder)
+                _fetch_crds(assets, pin, folder)
     return folder
 
 
@@ -83,6 +91,7 @@ def _build(binary: Binary, assets: Assets) -> None:
         unfinished = target.with_name(f".{binary.name}.{os.getpid()}")
         try:
             flags = ["-mod=readonly", "-trimpath", "-ldflags", _linker_flags(binary.pin), "-o", str(unfinished)]
+            flags += ["-tags", binary.tags] if binary.tags else []
             _go(assets, ["build", *flags, binary.package], binary.pin, quiet=False)
             unfinished.rename(target)
         finally:
@@ -100,14 +109,14 @@ def _linker_flags(pin: Pin) -> str:
     return " ".join(flags)
 
 
-def _fetch_crds(assets: Assets, folder: Path) -> None:
-    _say("fetching the CRDs of KServe and Gateway API as Go modules")
-    modules = [module for module, _ in CRD_SOURCES.values()]
-    answer = _go(assets, ["mod", "download", "-json", *modules], CRDS, quiet=True)
+def _fetch_crds(assets: Assets, pin: Pin, folder: Path) -> None:
+    _say(f"fetching the CRDs of {pin.about} as Go modules")
+    modules = [module for module, _ in CRD_SOURCES[pin].values()]
+    answer = _go(assets, ["mod", "download", "-json", *modules], pin, quiet=True)
     sources = {entry["Path"]: Path(entry["Dir"]) for entry in _objects(answer)}
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        for name, (module, subfolder) in CRD_SOURCES.items():
+        for name, (module, subfolder) in CRD_SOURCES[pin].items():
             _copy_crds(sources[module] / subfolder, unfinished / name)
         unfinished.rename(folder)
     finally:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from controlplane.assets import BINARIES, Assets, MissingError
+from controlplane.assets import BINARIES, MONITORING, Assets, MissingError
 from controlplane.build import BuildError, crd_folder, ensure
 from controlplane.processes import ControlPlaneError
 from controlplane.server import ControlPlane, down
@@ -60,6 +60,7 @@ def _build(options: argparse.Namespace) -> None:
         print(path)
     if not options.names:
         print(crd_folder())
+        print(crd_folder(pin=MONITORING))
 
 
 def _path(options: argparse.Namespace) -> None:

@@ -6,29 +6,17 @@ lost; 128+n ended at once by a second signal n.
 """
 
 import argparse
-import asyncio
 import gc
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import aimctrl
+from aimctrl.commands.codes import CANNOT_START, USAGE
 from aimctrl.settings import OPTIONS, Option, SettingError, Settings, load
-
-if TYPE_CHECKING:
-    from aimctrl.runtime.connection import Connection
-    from aimctrl.runtime.leader import LeaderElector
-
-BROKEN, USAGE, CANNOT_START, LEADERSHIP_LOST = 1, 2, 3, 4
-
-LEASE = "aimctrl"
-LEASE_TIMEOUT = 5.0
-"""Seconds a request about the Lease may take: it has to be tried again well within the deadline."""
 
 EXTRA = ("cel_expr_python", "cryptography")
 """Modules that come with `aimctrl[sandbox]`."""
@@ -65,11 +53,25 @@ def _parser() -> argparse.ArgumentParser:
         _add(run, option)
     crds = command("crds", _crds, "Print the CustomResourceDefinitions, or write one file each.")
     crds.add_argument("--output-dir", type=Path, help="the folder to write to, made if need be")
+    _add_rbac(command("rbac", _rbac, "Print the roles of the operator, with their bindings, and of its users."))
     command("version", _version, "Print the version.")
     _add_explain(command("explain", _explain, "Say why an AIM object is as it is, and what to do."))
     _add_status(command("status", _status, "Show everything AIM in the cluster, what is stuck on top."))
+    _add_uninstall(
+        command("uninstall", _uninstall, "Remove the operator, or all of aimctrl; --dry-run says what stays.")
+    )
     _add_sandbox(command("sandbox", _sandbox, "Try the operator: a cluster in this process, with models to serve."))
     return parser
+
+
+def _add_rbac(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Without --namespace, a ClusterRole; with it, a Role in each, and one ClusterRole that only reads. "
+        "Exit codes: 0 printed, 2 wrong usage."
+    )
+    _add_settings(parser, "namespaces", "operator_namespace")
+    text = "the operator's account, in its namespace [default aimctrl]"
+    parser.add_argument("--service-account", default="aimctrl", metavar="NAME", help=text)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +102,21 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     how.add_argument("-w", "--watch", action="store_true", help="keep showing, until Ctrl-C")
     how.add_argument("-o", "--output", choices=("table", "json"), default="table")
     _add_settings(parser, "kubeconfig", "context")
+
+
+def _add_uninstall(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "The operator alone is removed, and what serves goes on serving, unless --delete-crds is given. The JSON keeps "
+        "its shape, fields are only ever added: items [{kind, namespace, name, status, size, owner, finalizers, fate: "
+        "deleted|collected|stays, why}], steps [{what, commands, ifHeld}], warnings. "
+        "Exit codes: 0 shown, or removed, 1 something does not go, 2 wrong usage, 3 the cluster cannot be seen."
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only show it, and the commands to type in its place")
+    parser.add_argument("--yes", action="store_true", help="do it")
+    parser.add_argument("--delete-crds", action="store_true", help="the definitions, all AIM objects and what serves")
+    parser.add_argument("--keep-data", action="store_true", help="but not the volumes with cached weights")
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    _add_settings(parser, "kubeconfig", "context", "operator_namespace")
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -168,6 +185,19 @@ def _crds(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rbac(options: argparse.Namespace) -> int:
+    settings = load(_given(options))
+    from aimctrl import manifests, rbac
+
+    roles = rbac.manifests(
+        settings.namespaces,
+        operator_namespace=settings.operator_namespace,
+        service_account=options.service_account,
+    )
+    print(manifests.to_yaml(roles), end="")
+    return 0
+
+
 def _explain(options: argparse.Namespace) -> int:
     from aimctrl.commands.explain import Question, explain
 
@@ -178,6 +208,15 @@ def _status(options: argparse.Namespace) -> int:
     from aimctrl.commands.status import Overview, status
 
     return status(Overview(options.namespace, options.watch, options.output), load(_given(options)))
+
+
+def _uninstall(options: argparse.Namespace) -> int:
+    from aimctrl.aim.removal import Scope
+    from aimctrl.commands.uninstall import Uninstall, uninstall
+
+    scope = Scope(delete_crds=options.delete_crds, keep_data=options.keep_data)
+    asked = Uninstall(scope, dry_run=options.dry_run, yes=options.yes, output=options.output)
+    return uninstall(asked, load(_given(options)))
 
 
 def _sandbox(options: argparse.Namespace) -> int:
@@ -213,123 +252,8 @@ def _run(options: argparse.Namespace) -> int:
     settings = load(_given(options))
     gc.disable()  # until all is imported: next to nothing becomes garbage
     try:
-        return _run_with(settings)
+        from aimctrl.commands.run import run
+
+        return run(settings)
     finally:
         gc.enable()
-
-
-def _run_with(settings: Settings) -> int:
-    import uvloop
-
-    from aimctrl.commands.lean import import_aiohttp
-    from aimctrl.runtime.logs import configure_logging
-
-    configure_logging(settings.log_format, settings.log_level)
-    import_aiohttp()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            return runner.run(_operate(settings))
-        except asyncio.CancelledError:  # by a signal, while there was nothing yet to stop in order
-            return 0
-
-
-async def _operate(settings: Settings) -> int:
-    """Run the operator until it is told to stop; the exit code, the reason having been logged."""
-    import structlog
-
-    from aimctrl.preflight import PreflightError
-    from aimctrl.runtime.errors import ConfigurationError, LeadershipLostError
-    from aimctrl.runtime.serving import AddressError
-
-    log = structlog.get_logger(__name__)
-    task = asyncio.current_task()
-    assert task is not None
-    _on_signals(task.cancel)
-    try:
-        await _work(settings)
-    except (PreflightError, ConfigurationError, AddressError) as error:
-        log.error("cannot start", reason=str(error))  # noqa: TRY400 - its message is for people
-        return CANNOT_START
-    except LeadershipLostError as error:
-        log.error("leadership lost", reason=str(error))  # noqa: TRY400 - no trace helps here
-        return LEADERSHIP_LOST
-    except Exception:
-        log.exception("broken")
-        return BROKEN
-    return 0
-
-
-async def _work(settings: Settings) -> None:
-    from aimctrl.aim.operator import add_controllers
-    from aimctrl.aim.options import OperatorOptions
-    from aimctrl.api.config import TemplateSelection
-    from aimctrl.api.kinds import ALL
-    from aimctrl.kube.core import JOBS, NODES, PODS
-    from aimctrl.preflight import preflight
-    from aimctrl.runtime.client import Client
-    from aimctrl.runtime.connection import connect
-    from aimctrl.runtime.manager import Manager, ManagerOptions
-    from aimctrl.runtime.metrics import Metrics
-
-    gc.enable()
-    connection = await connect(settings.kubeconfig or None, settings.context or None)
-    metrics = Metrics()
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Client(connection, metrics=metrics))
-        await preflight(client, (*ALL, JOBS, NODES, PODS), settings.namespaces)
-        manager = Manager(
-            client,
-            namespaces=settings.namespaces,
-            leader=await _elector(settings, connection, stack) if settings.leader_elect else None,
-            metrics=metrics,
-            options=ManagerOptions(
-                health_address=settings.health_probe_bind_address,
-                metrics_address=settings.metrics_bind_address,
-                grace_period=settings.grace_period,
-                resync_seconds=settings.resync_seconds,
-            ),
-        )
-        add_controllers(
-            manager,
-            OperatorOptions(
-                operator_namespace=settings.operator_namespace,
-                max_discovery_jobs=settings.max_discovery_jobs,
-                max_concurrent_reconciles=settings.max_concurrent_reconciles,
-                template_selection=TemplateSelection(settings.template_selection),
-                insecure_registries=settings.insecure_registries,
-            ),
-        )
-        manager.on_elected(_freeze)
-        _on_signals(manager.stop)
-        await manager.run()
-
-
-async def _elector(settings: Settings, connection: "Connection", stack: AsyncExitStack) -> "LeaderElector":
-    """An elector with a client of its own: its requests neither wait behind the operator's nor are fenced."""
-    from aimctrl.runtime.client import Client
-    from aimctrl.runtime.election import LeaderOptions
-    from aimctrl.runtime.leader import LeaderElector, unique_identity
-
-    client = await stack.enter_async_context(Client(connection, timeout=LEASE_TIMEOUT))
-    return LeaderElector(client, LeaderOptions(LEASE, settings.operator_namespace, unique_identity()))
-
-
-def _on_signals(stop: Callable[[], object]) -> None:
-    """The first SIGTERM or SIGINT calls `stop`, the next one ends the process where it stands."""
-    loop = asyncio.get_running_loop()
-    seen: list[int] = []
-
-    def handle(number: int) -> None:
-        if seen:
-            os._exit(128 + number)
-        seen.append(number)
-        stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, handle, number)
-
-
-async def _freeze() -> None:
-    """What the caches hold by now stays: the collector need not walk it again."""
-    gc.collect()
-    gc.freeze()

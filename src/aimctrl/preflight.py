@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from aimctrl.api.kinds import GROUP
+from aimctrl.api.revision import REVISION, revision
+from aimctrl.kube.core import CRDS
 from aimctrl.kube.kinds import Kind
+from aimctrl.kube.meta import Meta
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import (
     ApiError,
@@ -18,6 +23,7 @@ from aimctrl.runtime.errors import (
     TransientError,
     UnauthorizedError,
 )
+from aimctrl.runtime.informer import SLIM_LIST
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +38,8 @@ class PreflightError(ControllerError):
 async def preflight(client: Client, kinds: Iterable[Kind[Any]], namespaces: Iterable[str] = ()) -> None:
     """See that the API server answers, and that every kind is there and may be listed (in those namespaces, or all).
 
+    Definitions of ours that are older than this operator are told of.
+
     Raises PreflightError. Nothing is left behind when cancelled.
     """
     await reach(client)
@@ -39,6 +47,7 @@ async def preflight(client: Client, kinds: Iterable[Kind[Any]], namespaces: Iter
     asked = [(kind, place) for kind in kinds for place in (places if kind.namespaced else ("",))]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_look(client, kind, place)) for kind, place in asked]
+        group.create_task(_tell_of_older_definitions(client))
     found = [task.result() for task in tasks]
     host = client.connection.server
     missing = sorted(
@@ -101,3 +110,31 @@ async def _look(client: Client, kind: Kind[Any], namespace: str) -> ApiError | N
     except ApiError as error:
         return error
     return None
+
+
+async def _tell_of_older_definitions(client: Client) -> None:
+    """An API server with them drops the fields that they do not know; the operator works as far as it can."""
+    older: list[str] = []
+    token, more = "", True
+    while more:
+        try:
+            page = await client.list_page(CRDS, token=token, accept=SLIM_LIST)
+        except ApiError:
+            return  # the operator works without the right to see them, and trouble is told by what else was asked
+        metas = [_decode(bytes(raw)).metadata for raw in page.items]
+        older += [meta.name for meta in metas if _is_ours(meta) and revision(meta.annotations) < REVISION]
+        token, more = page.token, bool(page.token)
+    if older:
+        mend = "aimctrl crds | kubectl apply --server-side -f -"
+        log.warning("definitions are older than this operator", definitions=sorted(older), mend=mend)
+
+
+def _is_ours(meta: Meta) -> bool:
+    return meta.name.endswith(f".{GROUP}")
+
+
+class _Definition(msgspec.Struct, frozen=True):
+    metadata: Meta
+
+
+_decode = msgspec.json.Decoder(_Definition).decode

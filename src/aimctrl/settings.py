@@ -13,6 +13,8 @@ from typing import Any, Literal
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """What Kubernetes lets a namespace be called (RFC 1123)."""
 
+_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+
 _REGISTRY = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
@@ -33,6 +35,9 @@ class Settings:
     operator_namespace: str = "kaiwo-system"
     leader_elect: bool = False
     metrics_bind_address: str = ":8080"
+    metrics_cert_dir: str = ""
+    metrics_secure: bool = False
+    otlp_endpoint: str = ""
     health_probe_bind_address: str = ":8081"
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: str = "info"
@@ -86,6 +91,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _url(text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ValueError("a URL such as http://collector:4318")
+    return text
 
 
 def _switch(text: str) -> bool:
@@ -154,6 +165,27 @@ OPTIONS: tuple[Option, ...] = (
         "--metrics-bind-address",
         "AIM_METRICS_BIND_ADDRESS",
         "host:port or :port of /metrics; 0 for none",
+    ),
+    Option(
+        "metrics_cert_dir",
+        "--metrics-cert-dir",
+        "AIM_METRICS_CERT_DIR",
+        "the folder of tls.crt and tls.key, read again when they change, to serve /metrics over TLS with",
+    ),
+    Option(
+        "metrics_secure",
+        "--metrics-secure",
+        "AIM_METRICS_SECURE",
+        "show /metrics only to bearer tokens whose owner may get that non-resource URL; needs --metrics-cert-dir",
+        _switch,
+        "switch",
+    ),
+    Option(
+        "otlp_endpoint",
+        "--otlp-endpoint",
+        "AIM_OTLP_ENDPOINT",
+        "URL of an OpenTelemetry collector (OTLP over HTTP) to send traces to; needs aimctrl[otel]",
+        _url,
     ),
     Option(
         "health_probe_bind_address",
@@ -237,7 +269,10 @@ def load(given: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> S
             values[option.field] = _parsed(option, option.flag, text)
         elif text := environ.get(option.variable, ""):
             values[option.field] = _parsed(option, option.variable, text)
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.metrics_secure and not settings.metrics_cert_dir:
+        raise SettingError("--metrics-secure needs --metrics-cert-dir: tokens are not to be sent in the clear")
+    return settings
 
 
 def _parsed(option: Option, source: str, text: str) -> Any:

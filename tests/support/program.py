@@ -15,6 +15,7 @@ import msgspec
 import yaml
 
 from controlplane import ControlPlane
+from support import identity
 from support.world import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, RBAC, SERVICE_ACCOUNTS, World, eventually
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -104,8 +105,8 @@ async def command(*words: str, environment: dict[str, str] | None = None) -> Asy
 
 @asynccontextmanager
 async def run(plane: ControlPlane, *arguments: str, kubeconfig: Path | None = None) -> AsyncIterator[Program]:
-    """`aimctrl run` on a control plane, without endpoints, and with these further options."""
-    where = f"--kubeconfig={kubeconfig or plane.kubeconfig}"
+    """`aimctrl run` on a control plane with its own rights, without endpoints, and with these further options."""
+    where = f"--kubeconfig={kubeconfig or identity.of(plane)}"
     async with program("run", where, *QUIET, *arguments) as running:
         yield running
 

@@ -20,16 +20,16 @@ class Workers:
         self._count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         self._folder = factory.getbasetemp().parent if self._own else factory.getbasetemp()
 
-    def leave(self, values: Iterable[Any]) -> None:
-        """Have the others know these values once this process is over; once at most, and of JSON."""
-        (self._folder / f"{self._own}.left").write_bytes(msgspec.json.encode(list(values)))
+    def leave(self, subject: str, values: Iterable[Any]) -> None:
+        """Have the others know these values once this process is over; once for each subject, and of JSON."""
+        (self._folder / f"{self._own}.{subject}").write_bytes(msgspec.json.encode(list(values)))
 
     def end(self) -> None:
         """Say that nothing more will come of this process."""
         (self._folder / f"{self._own}.over").touch()
 
-    def left_by_others(self) -> Iterator[Any]:
-        """What all others have left, once they are over.
+    def left_by_others(self, subject: str) -> Iterator[Any]:
+        """What all others have left of a subject, once they are over.
 
         Raises:
             TimeoutError: where they don't come to an end.
@@ -39,5 +39,5 @@ class Workers:
             if time.monotonic() > until:
                 raise TimeoutError(f"of {self._count - 1} other processes not all came to an end")
             time.sleep(0.5)
-        for file in self._folder.glob("*.left"):
+        for file in self._folder.glob(f"*.{subject}"):
             yield from msgspec.json.decode(file.read_bytes())

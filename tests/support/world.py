@@ -22,6 +22,7 @@ from aimctrl.sandbox.aim_image import AimImage
 from aimctrl.sandbox.script import Scripts
 from aimctrl.sandbox.stand_ins import stand_ins
 from controlplane import ControlPlane
+from support import identity
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -30,6 +31,7 @@ PATIENCE = 60.0
 RBAC = "rbac.authorization.k8s.io"
 SERVICE_ACCOUNTS = Kind("", "v1", "ServiceAccount", "serviceaccounts", core.Object)
 CLUSTER_ROLES = Kind(RBAC, "v1", "ClusterRole", "clusterroles", core.Object, namespaced=False)
+ROLE_BINDINGS = Kind(RBAC, "v1", "RoleBinding", "rolebindings", core.Object)
 CLUSTER_ROLE_BINDINGS = Kind(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", core.Object, namespaced=False)
 
 KINDS: dict[tuple[str, str], Kind[Any]] = {
@@ -37,7 +39,7 @@ KINDS: dict[tuple[str, str], Kind[Any]] = {
     for kind in (
         *ALL,
         *(one for module in (core, external) for one in vars(module).values() if isinstance(one, Kind)),
-        *(SERVICE_ACCOUNTS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS),
+        *(SERVICE_ACCOUNTS, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS),
     )
 }
 
@@ -172,7 +174,9 @@ async def eventually(look: Callable[[], Awaitable[T]], *, timeout: float = PATIE
             await asyncio.sleep(every)
 
 
-async def becomes_equal(look: Callable[[], Awaitable[T]], expected: T, *, timeout: float = PATIENCE) -> None:
+async def becomes_equal(
+    look: Callable[[], Awaitable[T]], expected: T, *, timeout: float = PATIENCE, every: float = 0.05
+) -> None:
     """Wait until `look` gives what is expected; AssertionError with what it gave last where it never does."""
     seen: list[T] = []
 
@@ -181,8 +185,8 @@ async def becomes_equal(look: Callable[[], Awaitable[T]], expected: T, *, timeou
         return seen == [expected]
 
     with contextlib.suppress(TimeoutError):
-        await eventually(equal, timeout=timeout)
-    assert seen == [expected]
+        await eventually(equal, timeout=timeout, every=every)
+    assert seen == [expected], f"{seen} and not {expected}"
 
 
 def is_told(found: Any) -> bool:
@@ -211,8 +215,8 @@ async def world(plane: ControlPlane) -> AsyncIterator[World]:
 async def operator(
     plane: ControlPlane, options: OperatorOptions = OperatorOptions(), *, namespaces: tuple[str, ...] = ()
 ) -> AsyncIterator[Manager]:
-    """The operator, embedded in the test; stopped in order at the end."""
-    async with Client(await connect(str(plane.kubeconfig))) as client:
+    """The operator, embedded in the test, with its own rights; stopped in order at the end."""
+    async with Client(await connect(str(identity.of(plane)))) as client:
         manager = Manager(client, namespaces=namespaces, options=ManagerOptions(grace_period=10.0))
         add_controllers(manager, options)
         running = asyncio.create_task(manager.run())

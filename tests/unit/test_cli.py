@@ -16,6 +16,7 @@ import yaml
 
 import aimctrl
 from aimctrl import cli, manifests
+from aimctrl.commands import run
 from aimctrl.preflight import PreflightError
 from aimctrl.runtime.errors import ConfigurationError, LeadershipLostError
 from aimctrl.runtime.serving import AddressError
@@ -45,7 +46,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         seen.append(given)
         return 0
 
-    monkeypatch.setattr(cli, "_operate", operate)
+    monkeypatch.setattr(run, "_operate", operate)
     return seen
 
 
@@ -187,7 +188,7 @@ def test_the_exit_code_says_what_kind_of_end_it_was(
     async def work(_: Settings) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_work", work)
+    monkeypatch.setattr(run, "_work", work)
     assert cli.main(["run", "--log-format", "json"]) == code
     told = capsys.readouterr().err
     assert f'"event":"{event}"' in told
@@ -203,7 +204,7 @@ def test_a_signal_while_it_starts_ends_it_too(
         os.kill(os.getpid(), number)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(cli, "_work", work)
+    monkeypatch.setattr(run, "_work", work)
     assert cli.main(["run", "--log-format", "json"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -216,7 +217,7 @@ async def test_a_first_signal_stops_in_order_and_a_second_at_once(
     codes: list[Any] = []
     ended = asyncio.Event()
     monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
-    cli._on_signals(stopped.set)
+    run._on_signals(stopped.set)
     try:
         os.kill(os.getpid(), number)
         await asyncio.wait_for(stopped.wait(), 5)

@@ -2,11 +2,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+import structlog
 
 from aimctrl.api.kinds import ALL
-from aimctrl.kube.core import CONFIGMAPS, NODES
+from aimctrl.api.revision import REVISION
+from aimctrl.kube.core import CONFIGMAPS, CRDS, NODES
 from aimctrl.preflight import PreflightError, preflight
+from aimctrl.runtime.client import Page
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.errors import (
     Answer,
@@ -30,6 +34,19 @@ class Api:
         self.connection = Connection(HOST)
         self.answer = answer
         self.paths: list[str] = []
+        self.definitions: list[list[tuple[str, str]]] = [[]]
+
+    async def list_page(self, kind: Any, *, token: str, accept: str) -> Any:
+        assert (kind, "PartialObjectMetadataList" in accept) == (CRDS, True)
+        if (error := self.answer("CRDs")) is not None:
+            raise error
+        number = int(token or 0)
+        crds = [
+            {"metadata": {"name": name, "annotations": {"aim.silogen.ai/schema-revision": said} if said else {}}}
+            for name, said in self.definitions[number]
+        ]
+        more = str(number + 1) if number + 1 < len(self.definitions) else ""
+        return msgspec.json.decode(msgspec.json.encode({"metadata": {"continue": more}, "items": crds}), type=Page)
 
     async def request(self, method: str, path: str, *, query: Any = None) -> bytes:
         assert method == "GET"
@@ -131,3 +148,26 @@ async def test_missing_definitions_come_before_missing_rights() -> None:
 
 async def test_an_api_server_in_trouble_is_told_as_it_is() -> None:
     assert "in trouble" in await refusal(only("/aimservices", ServerError(Answer(500, message="etcd"))))
+
+
+@pytest.mark.parametrize(
+    ("pages", "told"),
+    [
+        pytest.param([[("aimservices.aim.silogen.ai", str(REVISION))]], [], id="today's"),
+        pytest.param([[("aimservices.aim.silogen.ai", str(REVISION + 1))]], [], id="newer"),
+        pytest.param([[("b.aim.silogen.ai", ""), ("a.aim.silogen.ai", "0")]], ["a", "b"], id="older"),
+        pytest.param([[("b.aim.silogen.ai", "")], [("a.aim.silogen.ai", "one")]], ["a", "b"], id="on two pages"),
+        pytest.param([[("widgets.example.org", "")]], [], id="another's"),
+    ],
+)
+async def test_definitions_that_are_older_than_the_operator_are_told_of(pages: Any, told: list[str]) -> None:
+    api = Api(lambda _: None)
+    api.definitions = pages
+    with structlog.testing.capture_logs() as logs:
+        await preflight(api, ALL)
+    said = [line["definitions"] for line in logs if line["event"] == "definitions are older than this operator"]
+    assert said == ([[f"{name}.aim.silogen.ai" for name in told]] if told else [])
+
+
+async def test_who_may_not_see_the_definitions_may_still_run() -> None:
+    await preflight(Api(only("CRDs", ForbiddenError(Answer(403)))), ALL)

@@ -32,6 +32,9 @@ def test_without_anything_said_the_defaults_hold() -> None:
         ("leader_elect", "1", True),
         ("leader_elect", "False", False),
         ("metrics_bind_address", "0", "0"),
+        ("metrics_cert_dir", "/certs", "/certs"),
+        ("otlp_endpoint", "http://collector:4318", "http://collector:4318"),
+        ("otlp_endpoint", "https://otlp.example.com/base/", "https://otlp.example.com/base/"),
         ("health_probe_bind_address", "127.0.0.1:1", "127.0.0.1:1"),
         ("log_format", "json", "json"),
         ("log_level", "debug", "debug"),
@@ -60,6 +63,9 @@ def test_a_setting_is_read_alike_from_option_and_variable(field: str, text: str,
         ("leader_elect", "yes", "true or false"),
         ("log_format", "xml", "one of auto, json, console"),
         ("log_level", "loud", "one of debug, info, warning, error"),
+        ("otlp_endpoint", "collector:4318", "a URL such as http://collector:4318"),
+        ("otlp_endpoint", "grpc://collector:4317", "a URL such as http://collector:4318"),
+        ("otlp_endpoint", "http://collector:4318?a=b", "a URL such as http://collector:4318"),
         ("max_concurrent_reconciles", "0", "a whole number from 1 to 1000"),
         ("max_discovery_jobs", "ten", "a whole number from 1 to 1000"),
         ("max_discovery_jobs", "-1", "a whole number from 1 to 1000"),
@@ -91,3 +97,9 @@ def test_an_empty_variable_counts_as_unset() -> None:
 
 def test_an_option_keeps_a_bad_variable_from_mattering() -> None:
     assert load({"log_level": "info"}, {"AIM_LOG_LEVEL": "loud"}).log_level == "info"
+
+
+def test_metrics_for_some_only_need_tls() -> None:
+    with pytest.raises(SettingError, match="--metrics-secure needs --metrics-cert-dir"):
+        load({"metrics_secure": "true"}, {})
+    assert load({"metrics_secure": "true"}, {"AIM_METRICS_CERT_DIR": "/certs"}).metrics_secure

@@ -7,6 +7,7 @@ from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from aimctrl.aim.discovery.job import SELECTOR
 from aimctrl.aim.discovery.slots import SlotLedger, Waiter
+from aimctrl.aim.metrics import add_metrics
 from aimctrl.aim.model.inspect import Asker, Inspector
 from aimctrl.aim.options import OperatorOptions
 from aimctrl.aim.reconcilers import RECONCILED, Basis, reconciler
@@ -43,6 +44,7 @@ def add_controllers(manager: Manager, options: OperatorOptions = OperatorOptions
             controllers[kind.name] = reconciler(kind, basis).controller()
     for controller in controllers.values():
         manager.add(controller)
+    add_metrics(manager, ledger, options.max_discovery_jobs)
 
 
 def _inspector(manager: Manager, options: OperatorOptions, controllers: Mapping[str, Controller]) -> Inspector:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from aimctrl.api.config import TemplateSelection
 
+LEASE = "aimctrl"
+"""What the Lease is called that operators of one cluster contend for."""
+
 
 @dataclass(frozen=True, slots=True)
 class OperatorOptions:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aimctrl.api import kinds
+from aimctrl.api.revision import ANNOTATION, REVISION
 from aimctrl.api.schema import Schema, structural
 from aimctrl.kube.kinds import Kind
 
@@ -40,7 +41,7 @@ class Definition:
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": kind.resource},
+            "metadata": {"name": kind.resource, "annotations": {ANNOTATION: str(REVISION)}},
             "spec": {
                 "group": kind.group,
                 "names": {

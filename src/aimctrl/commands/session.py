@@ -76,9 +76,19 @@ async def reader(settings: Settings) -> AsyncGenerator[Client]:
 
     Raises ConfigurationError, or PreflightError where the API server does not answer.
     """
+    async with writer(settings) as client:
+        client.fence = lambda: False
+        yield client
+
+
+@asynccontextmanager
+async def writer(settings: Settings) -> AsyncGenerator[Client]:
+    """A client that writes, too.
+
+    Raises ConfigurationError, or PreflightError where the API server does not answer.
+    """
     connection = await connect(settings.kubeconfig or None, settings.context or None)
     async with Client(connection) as client:
-        client.fence = lambda: False
         await reach(client, PATIENCE)
         yield client
 

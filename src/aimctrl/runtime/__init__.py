@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aimctrl.runtime.access import Access, policy_rules
     from aimctrl.runtime.client import Client
     from aimctrl.runtime.connection import connect
     from aimctrl.runtime.controller import Controller, ControllerOptions
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from aimctrl.runtime.triggers import Watch, owns, spec_changed
 
 _HOMES = {
+    "Access": "access",
+    "policy_rules": "access",
     "Client": "client",
     "connect": "connection",
     "Controller": "controller",
@@ -81,6 +84,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Access",
     "ApiError",
     "Available",
     "Change",
@@ -120,6 +124,7 @@ __all__ = [
     "configure_logging",
     "connect",
     "owns",
+    "policy_rules",
     "spec_changed",
 ]
 

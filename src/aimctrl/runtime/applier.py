@@ -28,6 +28,7 @@ from aimctrl.runtime.index import decode_meta
 from aimctrl.runtime.informer import Informers
 from aimctrl.runtime.memo import Memo, fingerprint
 from aimctrl.runtime.plan import Child, Note, Plan, Refusal, Removal, Target
+from aimctrl.runtime.unknown import status_to_write
 
 log = structlog.get_logger(__name__)
 
@@ -135,8 +136,8 @@ class Applier:
 
         A JSON patch, since its test holds: on a status subresource the API server overlooks a uid in a merge patch.
         """
-        wanted = diff.without_unset(status)
-        if wanted == diff.plain(target.status):
+        wanted = status_to_write(target, status)
+        if wanted is None:
             return True
         same = {"op": "test", "path": "/metadata/uid", "value": target.meta.uid}
         whole = {"op": "add", "path": "/status", "value": wanted}

@@ -19,6 +19,7 @@ from aimctrl.runtime.limit import OvertimeError, TimeLimit
 from aimctrl.runtime.metrics import ControllerMetrics, Outcome
 from aimctrl.runtime.plan import Note, Target
 from aimctrl.runtime.request import Reconciler, Request, Result
+from aimctrl.runtime.tracing import Tracer, Work
 from aimctrl.runtime.workqueue import MENDABLE, RETRY, Item, Priority, WorkQueue
 from aimctrl.runtime.writes import collect
 
@@ -68,6 +69,7 @@ class Attempts:
     metrics: ControllerMetrics
     recorder: EventRecorder
     barrier: Barrier
+    tracer: Tracer | None = None
 
     async def run(self, item: Item, limit: TimeLimit) -> None:
         """Reconcile a key that `queue.get` handed out; raises nothing but CancelledError, on cancellation from outside.
@@ -88,11 +90,22 @@ class Attempts:
         self.metrics.started()
         with collect(self.barrier.unborn(key)) as writes:
             try:
-                outcome = await self._outcome(request, item.priority, limit)
+                if self.tracer is None:
+                    outcome = await self._outcome(request, item.priority, limit)
+                else:
+                    outcome = await self._traced(self.tracer, request, item, limit)
             finally:
                 self.metrics.finished(outcome, time() - began)
                 if writes:
                     self.barrier.hold(key, writes)
+
+    async def _traced(self, tracer: Tracer, request: Request, item: Item, limit: TimeLimit) -> Outcome:
+        waited = self.queue.waited(item.key)
+        work = Work(self.controller, request.namespace, request.name, _ID.get(), item.reasons, waited)
+        with tracer.reconcile(work) as ended:
+            outcome = await self._outcome(request, item.priority, limit)
+            ended(outcome)
+            return outcome
 
     async def _outcome(self, request: Request, priority: Priority, limit: TimeLimit) -> Outcome:
         try:
@@ -127,6 +140,8 @@ class Attempts:
         return "requeue_after"
 
     def _failed(self, request: Request, error: Exception) -> Outcome:
+        if self.tracer is not None:
+            self.tracer.failed(error)
         kind = policy(error)
         if kind is TerminalError or kind is UndecodableObjectError:
             self.queue.forget(request.key)

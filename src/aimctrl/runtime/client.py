@@ -20,6 +20,7 @@ from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.errors import AlreadyExistsError, ConnectionFailedError, NotFoundError, ServerError
 from aimctrl.runtime.lines import Lines
 from aimctrl.runtime.nesting import member, parts
+from aimctrl.runtime.tracing import Tracer
 from aimctrl.runtime.transport import NoRequestMetrics, RequestMetrics, Transport
 from aimctrl.runtime.writes import Write, name_in_doubt, record
 
@@ -97,6 +98,7 @@ class Client:
         *,
         field_manager: str = "aimctrl",
         metrics: RequestMetrics | None = None,
+        tracer: Tracer | None = None,
         timeout: float = 30.0,
     ) -> None:
         self.connection = connection
@@ -106,6 +108,7 @@ class Client:
             connection,
             sender=field_manager,
             metrics=metrics or NoRequestMetrics(),
+            tracer=tracer,
             timeout=timeout,
             may_write=self._may_write,
         )

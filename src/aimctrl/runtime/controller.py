@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import structlog
 
 from aimctrl.kube.kinds import Key, Kind
+from aimctrl.runtime.access import Access, reconciling
 from aimctrl.runtime.attempt import Attempts
 from aimctrl.runtime.barrier import Barrier
 from aimctrl.runtime.events import EventRecorder
@@ -21,6 +22,7 @@ from aimctrl.runtime.limit import TimeLimit
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.request import Reconciler
 from aimctrl.runtime.store import Change
+from aimctrl.runtime.tracing import Tracer
 from aimctrl.runtime.triggers import Predicate, Watch, spec_changed
 from aimctrl.runtime.watchdog import doing
 from aimctrl.runtime.workqueue import Item, Priority, WorkQueue
@@ -48,6 +50,7 @@ class Host:
     informers: Informers
     metrics: Metrics
     recorder: EventRecorder
+    tracer: Tracer | None = None
 
 
 class Controller:
@@ -66,12 +69,21 @@ class Controller:
         self.name = name
         self.kind = kind
         self.watches = watches
+        self.access = reconciling(kind)
         self.queue = WorkQueue()
         self._reconciler = reconciler
         self._predicate = predicate
         self._options = options
         self._informers: tuple[Informer[Any], ...] = ()
         self._attempts: Attempts | None = None
+
+    def needs(self, *access: Access) -> Self:
+        """Declare what the reconciler does beyond watching, and writing the status of its own kind; the controller.
+
+        Roles are made of it (`Manager.access`).
+        """
+        self.access += access
+        return self
 
     def bind(self, host: Host) -> None:
         """Register the watches; changes are queued from now on, and worked on once `run` is called."""
@@ -97,6 +109,7 @@ class Controller:
             metrics=metrics,
             recorder=host.recorder,
             barrier=Barrier(self.queue, host.informers, stale=metrics.stale),
+            tracer=host.tracer,
         )
 
     def enqueue(self, key: Key, *, reason: str, priority: Priority = Priority.USER, after: float = 0.0) -> None:

@@ -6,13 +6,17 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 from collections.abc import Callable, Iterable, Iterator
 from math import inf
 
+import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from aimctrl.runtime.informer import Freshness
+from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import DEFINITIONS, Definition, Metrics
+
+log = structlog.get_logger(__name__)
 
 _BY_NAME = {d.name: d for d in DEFINITIONS}
 
@@ -52,6 +56,7 @@ class _States(Collector):
                 yield self._counted(definition)
         yield from self._work()
         yield from self._watches()
+        yield from self._added()
         leading = _family(_BY_NAME["leader_election_master_status"])
         for name, is_leader in sorted(self._metrics.elections.items()):
             leading.add_metric((name,), is_leader())
@@ -85,6 +90,22 @@ class _States(Collector):
             family = _family(_BY_NAME[name])
             for watch in watches:
                 family.add_metric((watch.kind, watch.scope), value(watch))
+            yield family
+        unavailable = _family(_BY_NAME["aimctrl_informer_unavailable"])
+        for watch in watches:
+            if isinstance(watch.availability, Unavailable):
+                unavailable.add_metric((watch.kind, watch.scope, watch.availability.reason), 1)
+        yield unavailable
+
+    def _added(self) -> Iterator[Metric]:
+        for definition, read in self._metrics.added.items():
+            family = _family(definition)
+            try:
+                for labels, value in read():
+                    family.add_metric(labels, value)
+            except Exception:  # all other metrics are still to be seen
+                log.exception("metric not read", metric=definition.name)
+                continue
             yield family
 
 

@@ -13,6 +13,7 @@ from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import ForbiddenError, NotFoundError, TransientError
 from aimctrl.runtime.index import decode_meta
 from aimctrl.runtime.plan import Child, Plan, Refusal, Removal
+from aimctrl.runtime.unknown import status_to_write
 
 Observed = TypeVar("Observed")
 
@@ -61,7 +62,7 @@ class Foresight(msgspec.Struct, Generic[Observed], frozen=True):
     def writes_status(self) -> bool:
         """Whether the status would be another one."""
         plan = self.plan
-        return plan.status is not None and diff.without_unset(plan.status) != diff.plain(plan.target.status)
+        return plan.status is not None and status_to_write(plan.target, plan.status) is not None
 
 
 async def foresee(client: Client, plan: Plan, field_manager: str) -> tuple[Step, ...]:

@@ -301,6 +301,11 @@ class Informers:
                 self._tasks.create_task(held.run(), name=f"informer {kind}")
         return held
 
+    @property
+    def kinds(self) -> frozenset[Kind[Any]]:
+        """Every kind that is followed."""
+        return frozenset(kind for kind, _ in self._informers)
+
     def find(self, kind: Kind[Any]) -> Informer[Any] | None:
         """An informer of that group and resource, if there is one: rather one that sees all its objects."""
         return min(self.all_of(kind), key=lambda informer: (informer.selector, informer.kind != kind), default=None)

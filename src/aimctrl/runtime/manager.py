@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from aimctrl.runtime.access import Access, following_definitions, recording
 from aimctrl.runtime.applier import Applier
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.controller import Controller, Host
@@ -23,7 +24,8 @@ from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.reflector import IDLE_SECONDS
-from aimctrl.runtime.serving import Serving, parse_address
+from aimctrl.runtime.serving import Guard, Protection, Serving, parse_address
+from aimctrl.runtime.tracing import Tracer
 from aimctrl.runtime.watchdog import watched
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ class ManagerOptions:
     """Who events are from."""
     health_address: str = "0"
     metrics_address: str = "0"
+    metrics_cert_dir: str = ""
+    """The folder of `tls.crt` and `tls.key` for the metrics; plain HTTP without one."""
+    metrics_guard: Guard | None = None
+    """Who is asked whether somebody may see the metrics, such as guard.TokenGuard; without one, everybody may."""
     grace_period: float = 25.0
     """For a stop in order; what is not done then is cancelled."""
     stale_after: float = 120.0
@@ -61,7 +67,8 @@ class Manager:
     """Runs controllers that share a client, informers, an event recorder and metrics; used for one `run`.
 
     With a `leader`, controllers work only while it leads, and `client` refuses every write when it does not. Without,
-    they work at once. `namespaces` limits what is watched of namespaced kinds; empty means all.
+    they work at once. `namespaces` limits what is watched of namespaced kinds; empty means all. A `tracer` is told of
+    each reconcile; the client is given it, too.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class Manager:
         namespaces: Iterable[str] = (),
         leader: "LeaderElector | None" = None,
         metrics: Metrics | None = None,
+        tracer: Tracer | None = None,
         options: ManagerOptions = ManagerOptions(),
     ) -> None:
         self.client = client
@@ -88,8 +96,10 @@ class Manager:
             self.metrics.exposition,
             health=parse_address(options.health_address),
             metrics=parse_address(options.metrics_address),
+            protection=Protection(options.metrics_cert_dir, options.metrics_guard),
         )
         self._options = options
+        self._tracer = tracer
         self._leader = leader
         self._controllers: list[Controller] = []
         self._runnables: list[tuple[str, Run, bool]] = []
@@ -107,9 +117,18 @@ class Manager:
         """Whether this process may act: it leads, or there is no election."""
         return self._leader is None or self._leader.is_leader()
 
+    def access(self) -> tuple[Access, ...]:
+        """Every right that the manager and what it was given needs, but for the Lease; nothing needs to run for it.
+
+        `policy_rules` makes a role of it.
+        """
+        watched = (Access.watches(kind) for kind in self.informers.kinds)
+        declared = (access for controller in self._controllers for access in controller.access)
+        return (*watched, *declared, *recording(), *following_definitions())
+
     def add(self, controller: Controller) -> None:
         """Have the controller run; its watches are registered now."""
-        controller.bind(Host(self.informers, self.metrics, self.recorder))
+        controller.bind(Host(self.informers, self.metrics, self.recorder, self._tracer))
         self._controllers.append(controller)
 
     def add_runnable(self, run: Run, *, name: str, leader_only: bool = True) -> None:

@@ -26,7 +26,6 @@ Outcome = Literal["success", "error", "terminal", "requeue", "requeue_after"]
 """How a reconcile ended; `terminal` is counted as an error of its own and as an error."""
 
 
-
 class Definition(msgspec.Struct, frozen=True):
     """One metric: `type` decides how it is kept, `state` ones are read at each scrape and hold nothing."""
 
@@ -36,6 +35,9 @@ class Definition(msgspec.Struct, frozen=True):
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
 
+
+Read = Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+"""Label values, in the order of the definition's labels, and the number to each; must not block."""
 
 _CONTROLLER = ("controller",)
 _QUEUE = ("name", "controller")
@@ -129,6 +131,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         _INFORMER,
     ),
     Definition("aimctrl_informer_synced", "state", "1 while the cache of a kind can be relied on, else 0.", _INFORMER),
+    Definition(
+        "aimctrl_informer_unavailable",
+        "state",
+        "1 for why a kind cannot be relied on: Syncing, KindMissing, Forbidden or Unreachable.",
+        (*_INFORMER, "reason"),
+    ),
     Definition("aimctrl_informer_objects", "state", "Objects in the cache of a kind.", _INFORMER),
     Definition("aimctrl_informer_relists_total", "state", "Times the whole collection was listed.", _INFORMER),
     Definition("aimctrl_informer_failures_total", "state", "Lists and watches that failed.", _INFORMER),
@@ -235,6 +243,7 @@ class Metrics:
         self._queues: dict[str, QueueMetrics] = {}
         self.elections: dict[str, Callable[[], bool]] = {}
         self.watches: Callable[[], Iterable[Freshness]] = tuple
+        self.added: dict[Definition, Read] = {}
         self._registry = registry
         if registry is not None:
             self._expose(registry)
@@ -273,6 +282,15 @@ class Metrics:
     def leading(self, name: str, is_leader: Callable[[], bool]) -> None:
         """Whether this process leads under the Lease of that name is asked at each scrape."""
         self.elections[name] = is_leader
+
+    def add(self, definition: Definition, read: Read) -> None:
+        """Show one more metric, of type `state`: what `read` gives at each scrape.
+
+        Raises ValueError where there is one of that name.
+        """
+        if definition.name in {one.name for one in (*DEFINITIONS, *self.added)}:
+            raise ValueError(f"there is a metric {definition.name} already")
+        self.added[definition] = read
 
     def queue(self, name: str, running: Callable[[], Iterable[float]]) -> QueueMetrics:
         """The metrics of the workqueue of that name; `running` tells how long each key under way has been."""

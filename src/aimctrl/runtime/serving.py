@@ -1,10 +1,11 @@
-"""What a running program shows over plain HTTP: `/healthz`, `/readyz` and `/metrics`.
+"""What a running program shows over HTTP: `/healthz`, `/readyz` and `/metrics`.
 
 `/healthz` answers as long as the event loop turns. `/readyz` asks named checks; `?verbose` lists them all. Paths and
-answers are those of controller-runtime and of https://kubernetes.io/docs/reference/using-api/health-checks/.
+answers are those of controller-runtime and of https://kubernetes.io/docs/reference/using-api/health-checks/. `/metrics`
+may be kept from who has no business there.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -59,6 +60,20 @@ Show = Callable[[Mapping[str, str]], Page]
 """What there is to see, given the query."""
 
 
+Guard = Callable[[str, str], Awaitable[Page | None]]
+"""Given a path and the Authorization header, `""` where there is none: the refusal, or None for who may see it."""
+
+
+class Protection(msgspec.Struct, frozen=True):
+    """TLS with the certificate in that folder, where one is given, and who is to be asked before a page is shown."""
+
+    folder: str = ""
+    guard: Guard | None = None
+
+
+_NONE = Protection()
+
+
 class Checks:
     """Named checks, asked in the order of their names."""
 
@@ -84,32 +99,41 @@ class Checks:
 class Serving:
     """The endpoints of one program; either address may be None, and both may be the same.
 
+    `protection` is that of the metrics; where both addresses are the same, the probes are behind its TLS as well.
     While `serve` is entered, `health_address` and `metrics_address` are the ones really listened on.
     """
 
-    def __init__(self, exposition: Callable[[], bytes], *, health: Address | None, metrics: Address | None) -> None:
+    def __init__(
+        self,
+        exposition: Callable[[], bytes],
+        *,
+        health: Address | None,
+        metrics: Address | None,
+        protection: Protection = _NONE,
+    ) -> None:
         self.ready = Checks()
         self.health_address = health
         self.metrics_address = metrics
         self._exposition = exposition
+        self._protection = protection
 
     @asynccontextmanager
     async def serve(self) -> AsyncGenerator[None]:
         """Listen until left.
 
-        Raises AddressError, naming the address, where that is not possible.
+        Raises AddressError, naming the address or the certificate's folder, where that is not possible.
         """
         health, metrics = self.health_address, self.metrics_address
         probes: dict[str, Show] = {"/healthz": self._healthz, "/readyz": self._readyz}
         series: dict[str, Show] = {"/metrics": self._metrics}
         if health == metrics:
-            async with _listening(health, probes | series) as self.health_address:
+            async with _listening(health, probes | series, self._protection) as self.health_address:
                 self.metrics_address = self.health_address
                 yield
             return
         async with (
-            _listening(health, probes) as self.health_address,
-            _listening(metrics, series) as self.metrics_address,
+            _listening(health, probes, _NONE) as self.health_address,
+            _listening(metrics, series, self._protection) as self.metrics_address,
         ):
             yield
 
@@ -130,11 +154,13 @@ class Serving:
 
 
 @asynccontextmanager
-async def _listening(address: Address | None, pages: Mapping[str, Show]) -> AsyncGenerator[Address | None]:
+async def _listening(
+    address: Address | None, pages: Mapping[str, Show], protection: Protection
+) -> AsyncGenerator[Address | None]:
     if address is None:
         yield None
         return
     from aimctrl.runtime.endpoints import listening  # and with it aiohttp's server
 
-    async with listening(address, pages) as actual:
+    async with listening(address, pages, protection) as actual:
         yield actual

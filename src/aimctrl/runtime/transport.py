@@ -16,6 +16,7 @@ from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.dialling import ConnectError, UntrustedError, proxy_proof, target
 from aimctrl.runtime.errors import ApiError, ConnectionFailedError, NotLeaderError, ServerError, ThrottledError
 from aimctrl.runtime.pool import Pool
+from aimctrl.runtime.tracing import Tracer
 from aimctrl.runtime.wire import Answer, Wire
 
 _LONGEST_PAUSE = 10.0
@@ -52,11 +53,13 @@ class Transport:
         *,
         sender: str,
         metrics: RequestMetrics,
+        tracer: Tracer | None = None,
         timeout: float,
         may_write: Callable[[], bool],
     ) -> None:
         self._connection = connection
         self._metrics = metrics
+        self._tracer = tracer
         self._timeout = timeout
         self._may_write = may_write
         self._host = urlsplit(connection.server).netloc
@@ -86,15 +89,16 @@ class Transport:
 
         Raises ApiError by the answer, NotLeaderError for a write while the fence is closed.
         """
+        attempt = self._attempt if self._tracer is None else self._traced
         try:
-            return await self._attempt(call)
+            return await attempt(call)
         except ApiError as error:
             if not _worth_repeating(call, error):
                 raise
             first = error
         from aimctrl.runtime.repeating import repeated
 
-        return await repeated(lambda: self._attempt(call), first, lambda error: _worth_repeating(call, error))
+        return await repeated(lambda: attempt(call), first, lambda error: _worth_repeating(call, error))
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncGenerator["Pieces"]:
@@ -111,6 +115,11 @@ class Transport:
             yield Pieces(begun, call)
         finally:
             pool.drop(begun)
+
+    async def _traced(self, call: Call) -> bytes:
+        assert self._tracer is not None
+        with self._tracer.request(call.method, call.path, self._host):
+            return await self._attempt(call)
 
     async def _attempt(self, call: Call) -> bytes:
         pool = self._opened()
@@ -138,6 +147,8 @@ class Transport:
                 await self._connection.renew()  # the authorities may be others by now; the next attempt trusts them
             raise silence(call, error) from error
         self._metrics.request(str(answer.status), call.method, self._host)
+        if self._tracer is not None:
+            self._tracer.answered(answer.status)
         return answer
 
     async def _exchange(self, pool: Pool, call: Call, request: bytes) -> Answer:
@@ -160,6 +171,8 @@ class Transport:
         if not f"{call.method}{call.path}{call.accept}{call.content_type}{authorization}".isprintable():
             raise ValueError(f"a line break or the like in the path, the types or the credentials of {call.method}")
         head = f"{call.method} {self._target}{call.path}{query} HTTP/1.1\r\n{self._fixed}Accept: {call.accept}\r\n"
+        if self._tracer is not None:
+            head += self._tracer.headers()
         if authorization:
             head += f"Authorization: {authorization}\r\n"
         if call.body is None:

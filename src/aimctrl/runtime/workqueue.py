@@ -274,6 +274,11 @@ class WorkQueue:
                 raise
         return None
 
+    def waited(self, key: Key) -> float:
+        """How many seconds a key that `get` has just handed out had waited."""
+        slot = self._slots[key]
+        return (slot.running_since or slot.since) - slot.since
+
     def done(self, key: Key) -> None:
         """Give back a key that `get` handed out; it is ready again if it was added meanwhile."""
         slot = self._slots[key]

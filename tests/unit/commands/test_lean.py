@@ -52,3 +52,11 @@ def test_aiohttp_is_imported_without_the_systems_authorities_which_later_context
         "ssl.create_default_context(); print(len(asked))"
     )
     assert printed(code) == ["True []", "1"]
+
+
+def test_what_does_nothing_in_a_cluster_starts_without_what_it_takes_to_be_in_one():
+    code = (
+        "import sys; from aimctrl.cli import main\n"
+        "main(['version']); print(sorted({'asyncio', 'msgspec', 'pydantic', 'ssl', 'structlog'} & set(sys.modules)))"
+    )
+    assert printed(code)[-1] == "[]"

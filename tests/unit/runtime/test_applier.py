@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from pydantic import Field
 
-from aimctrl.kube.kinds import Key, Kind
+from aimctrl.kube.kinds import Key, Kind, Model, Resource
 from aimctrl.kube.meta import Meta
 from aimctrl.runtime.applier import Applier
 from aimctrl.runtime.errors import (
@@ -16,6 +17,7 @@ from aimctrl.runtime.errors import (
     TransientError,
     UnauthorizedError,
 )
+from aimctrl.runtime.foresight import Foresight
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.plan import Child, Note, Plan, Removal, Target
 from support.fake_cluster import FakeCluster, FakeInformers, FakeRecorder, refused
@@ -415,3 +417,53 @@ async def test_a_status_is_written_as_it_was_decided_nulls_included() -> None:
     world = World()
     await world.carry_out(status={"profile": {"draft": None}})
     assert world.cluster.live(OWNER, "o")["status"] == {"profile": {"draft": None}}
+
+
+class Part(Model):
+    seconds: int = 0
+
+
+class OwnerStatus(Model):
+    phase: str = ""
+    last_part: Part | None = None
+    by_name: dict[str, Part] = Field(default_factory=dict)
+    verbatim: dict[str, Any] = Field(default_factory=dict)
+
+
+class TypedOwner(Resource):
+    status: OwnerStatus = OwnerStatus()
+
+
+TYPED: Kind[TypedOwner] = Kind("example.com", "v1", "Owner", "owners", TypedOwner)
+
+
+@pytest.mark.parametrize(
+    ("live", "decided", "expected"),
+    [
+        pytest.param({"phase": "A", "later": 1}, {"phase": "B"}, {"phase": "B", "later": 1}, id="a-field-more"),
+        pytest.param({"phase": "A", "later": 1}, {"phase": "A"}, None, id="nothing-but-that"),
+        pytest.param({"phase": "A"}, {}, {}, id="a-known-one-less"),
+        pytest.param(
+            {"lastPart": {"seconds": 1, "later": 2}},
+            {"lastPart": {"seconds": 3}},
+            {"lastPart": {"seconds": 3, "later": 2}},
+            id="below-a-field",
+        ),
+        pytest.param({"lastPart": {"seconds": 1, "later": 2}}, {"phase": "A"}, {"phase": "A"}, id="with-its-field"),
+        pytest.param(
+            {"byName": {"a": {"later": 1}, "b": {"later": 2}}},
+            {"byName": {"a": {"seconds": 1}, "c": {}}},
+            {"byName": {"a": {"seconds": 1, "later": 1}, "c": {}}},
+            id="below-a-map",
+        ),
+        pytest.param({"verbatim": {"a": None}}, {"verbatim": {"b": 1}}, {"verbatim": {"b": 1}}, id="free-form"),
+        pytest.param({"phase": {"no": "text"}, "later": 1}, {"phase": "B"}, {"phase": "B"}, id="unreadable"),
+    ],
+)
+async def test_what_a_later_release_has_put_into_a_status_stays(live: Any, decided: Any, expected: Any) -> None:
+    world = World()
+    world.target = Target(TYPED, world.target.meta, live)
+    plan = Plan(world.target, decided)
+    assert Foresight(None, plan, (), None).writes_status is (expected is not None)
+    await world.carry_out(status=decided)
+    assert (world.cluster.bodies[-1][1]["value"] if world.cluster.bodies else None) == expected

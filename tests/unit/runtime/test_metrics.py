@@ -2,10 +2,11 @@ import re
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from aimctrl.runtime.informer import Freshness
 from aimctrl.runtime.lister import Available, Unavailable
-from aimctrl.runtime.metrics import DEFINITIONS, Metrics, Outcome
+from aimctrl.runtime.metrics import DEFINITIONS, Definition, Metrics, Outcome
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -125,6 +126,9 @@ def test_watches_are_asked_at_each_scrape() -> None:
     assert found["aimctrl_informer_failures_total{kind=pods,scope=ns}"] == 1
     assert found["aimctrl_informer_last_contact_seconds{kind=nodes,scope=}"] == float("inf")
     assert found["aimctrl_informer_synced{kind=nodes,scope=}"] == 0
+    assert [name for name in found if "unavailable" in name] == [
+        "aimctrl_informer_unavailable{kind=nodes,reason=Forbidden,scope=}"
+    ]
     assert found["aimctrl_informer_broken_lines_total{kind=nodes,scope=}"] == 5
     watches.clear()
     assert not [name for name in series(metrics) if name.startswith("aimctrl_informer")]
@@ -143,3 +147,37 @@ def test_label_values_are_escaped() -> None:
     metrics = Metrics()
     metrics.request("200", "GET", 'ho"st\n\\')
     assert 'rest_client_requests_total{code=200,host=ho"st\n\\,method=GET}' in series(metrics)
+
+
+BRANCHES = Definition("tree_branches", "state", "Branches of a tree.", ("tree",))
+
+
+def test_a_program_adds_metrics_of_its_own_that_are_read_at_each_scrape() -> None:
+    metrics = Metrics()
+    counts = {"oak": 3.0}
+    metrics.add(BRANCHES, lambda: [((tree,), count) for tree, count in counts.items()])
+    assert series(metrics)["tree_branches{tree=oak}"] == 3
+    counts["ash"] = 1.0
+    assert series(metrics)["tree_branches{tree=ash}"] == 1
+    assert "# HELP tree_branches Branches of a tree.\n# TYPE tree_branches gauge\n" in metrics.exposition().decode()
+
+
+def test_a_metric_that_cannot_be_read_keeps_no_other_from_being_shown() -> None:
+    def broken() -> list[tuple[tuple[str, ...], float]]:
+        raise KeyError("oops")
+
+    metrics = Metrics()
+    metrics.add(BRANCHES, broken)
+    metrics.controller("c").allowed(4)
+    with capture_logs() as logs:
+        found = series(metrics)
+    assert found["controller_runtime_max_concurrent_reconciles{controller=c}"] == 4
+    assert [(line["event"], line["metric"]) for line in logs] == [("metric not read", "tree_branches")]
+
+
+@pytest.mark.parametrize("name", ["tree_branches", "workqueue_depth"])
+def test_a_name_that_is_taken_is_refused(name: str) -> None:
+    metrics = Metrics()
+    metrics.add(BRANCHES, tuple)
+    with pytest.raises(ValueError, match=f"there is a metric {name} already"):
+        metrics.add(Definition(name, "state", "Another."), tuple)

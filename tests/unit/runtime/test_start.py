@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aimctrl
 
-DEAR = ("aiohttp", "jsonpath_ng", "kubernetes_asyncio", "prometheus_client", "yaml")
+DEAR = ("aiohttp", "jsonpath_ng", "kubernetes_asyncio", "opentelemetry", "prometheus_client", "yaml")
 """What takes long to import and is needed by few, or later."""
 
 PROGRAM = f"""

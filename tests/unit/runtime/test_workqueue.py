@@ -379,3 +379,12 @@ def test_no_sequence_of_calls_loses_a_key_or_runs_it_twice_at_once(calls: list[t
         assert play.queue._slots == {}
 
     asyncio.run(all_of_it())
+
+
+@pytest.mark.looptime
+async def test_how_long_a_key_waited_is_known_while_it_is_worked_on() -> None:
+    queue = WorkQueue()
+    queue.add(A)
+    await asyncio.sleep(2.5)
+    await take(queue)
+    assert queue.waited(A) == pytest.approx(2.5)

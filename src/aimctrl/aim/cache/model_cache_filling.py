@@ -2,6 +2,7 @@
 
 A Job's end counts once, however often it is seen: its uid is kept along with the failures, in status, where both
 outlive the Job. Whatever the download depends on starts it anew when it changes, and takes the failures back to none.
+Definitions of before there was a hash and a uid drop both: then the failures alone count, and when the Job was made.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from aimctrl.aim.jobs import RECORDED_PAUSE, pause_after
 from aimctrl.api.cache import DownloadRecord
 from aimctrl.api.reasons import CacheReason, CacheState, ConditionType
 from aimctrl.kube.conditions import find
-from aimctrl.kube.core import JOBS, PersistentVolumeClaim
+from aimctrl.kube.core import JOBS, Job, PersistentVolumeClaim
 from aimctrl.runtime.plan import Child, Removal
 
 
@@ -35,7 +36,7 @@ def fill(seen: Observed, claim: PersistentVolumeClaim) -> Filling:
     """How far the download onto that claim is, or the next step towards it."""
     inputs = seen.inputs(claim)
     record = seen.cache.status.download
-    if record is None or record.inputs_hash != inputs.digest:
+    if record is None or record.inputs_hash not in {"", inputs.digest}:
         record = DownloadRecord(inputs_hash=inputs.digest)
     refusal = seen.refusal(JOBS)
     if refusal is not None:
@@ -84,7 +85,7 @@ DONE = "the artifact is on its volume"
 
 def _failed(seen: Observed, view: DownloadView, record: DownloadRecord) -> Filling:
     """A failure is counted, then paused after, then its Job makes room for the next attempt."""
-    if record.job_uid == view.job.metadata.uid:
+    if _is_counted(record, view.job):
         return _pausing(seen, record) or _make_room(view, record)
     failures = record.failures + 1
     pause = pause_after(failures)
@@ -98,6 +99,14 @@ def _failed(seen: Observed, view: DownloadView, record: DownloadRecord) -> Filli
     why = view.last_line or (ended.message if ended else "") or "it ended with an error"
     told = f"the download failed: {why}"
     return Filling(CacheState.FAILED, CacheReason.DOWNLOAD_FAILED, told, counted, requeue_after=RECORDED_PAUSE)
+
+
+def _is_counted(record: DownloadRecord, job: Job) -> bool:
+    """Whether the failure of that Job is in the record; of one without a uid, that of a Job made before its pause."""
+    if record.job_uid is not None or record.retry_at is None:
+        return record.job_uid == job.metadata.uid
+    created = job.metadata.creation_timestamp
+    return created is not None and created < record.retry_at
 
 
 def _pausing(seen: Observed, record: DownloadRecord) -> Filling | None:

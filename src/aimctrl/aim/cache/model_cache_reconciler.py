@@ -17,6 +17,7 @@ from aimctrl.api.kinds import AIM_MODEL_CACHE
 from aimctrl.kube.core import JOBS, PODS, PVCS, STORAGE_CLASSES, Job, PersistentVolumeClaim, StorageClass
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.lookup import Found, Missing, Unreachable
+from aimctrl.runtime.access import Access
 from aimctrl.runtime.controller import Controller, ControllerOptions
 from aimctrl.runtime.errors import ForbiddenError, InvalidError, NotFoundError
 from aimctrl.runtime.index import BY_OWNER
@@ -61,7 +62,14 @@ class ModelCacheReconciler(PlanReconciler[Observed]):
             *(Watch(kind, configs, spec_changed) for kind in CONFIG_KINDS),
         )
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
-        return Controller("aimmodelcache", AIM_MODEL_CACHE, self, watches=watches, options=options)
+        return Controller("aimmodelcache", AIM_MODEL_CACHE, self, watches=watches, options=options).needs(
+            Access.creates(PVCS),
+            Access.patches(PVCS),
+            Access.creates(JOBS),
+            Access.patches(JOBS),
+            Access.deletes(JOBS),
+            Access(PODS, ("get",), subresource="log"),
+        )
 
     async def observe(self, request: Request) -> Observed | None:
         """The model cache and what matters to it; None where it is gone."""

@@ -15,7 +15,8 @@ from aimctrl.runtime.plan import Child, Plan, Removal
 def leave(seen: Observed) -> Plan:
     """Of the model caches it made the Available ones stay, and those that another template cache has are left to it.
 
-    The others are removed, unless they have become Available since they were looked at.
+    The others are removed, unless they have become Available since they were looked at. One without a uid is gone
+    already.
     """
     held = seen.target.meta.finalizers
     if FINALIZER not in held:
@@ -25,7 +26,7 @@ def leave(seen: Observed) -> Plan:
         seen.target,
         children=tuple(_left_to(cache, seen) for cache in unfinished if cache.metadata.name in seen.heirs),
         removals=tuple(_removal(cache) for cache in unfinished if cache.metadata.name not in seen.heirs),
-        finalizers=tuple(name for name in held if name != FINALIZER),
+        finalizers=tuple(name for name in held if name != FINALIZER) if seen.target.meta.uid else None,
     )
 
 

@@ -11,22 +11,24 @@ from aimctrl.aim.cache.indexes import (
     TEMPLATES_BY_SOURCE,
     sources_of,
 )
-from aimctrl.aim.cache.names import creator_label
+from aimctrl.aim.cache.names import FINALIZER, creator_label
 from aimctrl.aim.cache.template_cache_decide import decide
 from aimctrl.aim.cache.template_cache_observed import Observed, TemplateView, artifacts_of
 from aimctrl.aim.indexes import CACHES_BY_TEMPLATE
 from aimctrl.aim.resolution import unreadable
 from aimctrl.aim.shared import CONFIG_KINDS, TEMPLATE_KINDS, Shared, target_of
-from aimctrl.api.cache import AIMModelCache, AIMTemplateCache
+from aimctrl.api.cache import AIMModelCache, AIMTemplateCache, TemplateCacheSpec
 from aimctrl.api.common import ResolvedReference, Scope
 from aimctrl.api.kinds import AIM_MODEL_CACHE, AIM_TEMPLATE_CACHE
-from aimctrl.api.reasons import ConditionType
+from aimctrl.api.reasons import CacheState, ConditionType
 from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.conditions import find
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.lookup import Found, Missing, Unreachable
+from aimctrl.kube.meta import Meta
+from aimctrl.runtime.access import Access
 from aimctrl.runtime.controller import Controller, ControllerOptions
-from aimctrl.runtime.plan import Plan, Refusal
+from aimctrl.runtime.plan import Plan, Refusal, Target
 from aimctrl.runtime.planning import PlanReconciler
 from aimctrl.runtime.request import Request
 from aimctrl.runtime.store import Change
@@ -58,14 +60,19 @@ class TemplateCacheReconciler(PlanReconciler[Observed]):
             *(Watch(kind, configs, spec_changed) for kind in CONFIG_KINDS),
         )
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
-        return Controller("aimtemplatecache", AIM_TEMPLATE_CACHE, self, watches=watches, options=options)
+        return Controller("aimtemplatecache", AIM_TEMPLATE_CACHE, self, watches=watches, options=options).needs(
+            Access.patches(AIM_TEMPLATE_CACHE),
+            Access.creates(AIM_MODEL_CACHE),
+            Access.patches(AIM_MODEL_CACHE),
+            Access.deletes(AIM_MODEL_CACHE),
+        )
 
     async def observe(self, request: Request) -> Observed | None:
-        """The template cache and what matters to it; None where it is gone."""
+        """The template cache and what matters to it; None where it is gone, and has left nothing behind."""
         entry = self._caches.entry(request.key)
         cache = self._caches.get(request.namespace, request.name)
         if entry is None or cache is None:
-            return None
+            return self._left_behind(request)
         template = self._template(cache)
         sources = {artifact.source for artifact in artifacts_of(cache, template) or ()}
         leaving = cache.metadata.deletion_timestamp is not None
@@ -78,7 +85,7 @@ class TemplateCacheReconciler(PlanReconciler[Observed]):
             unreadable=unreadable(self._models),
             held=tuple(self._held(request.namespace, sources)),
             taken=frozenset(key.name for key in self._models.keys(request.namespace)),
-            created=tuple(self._created(cache)),
+            created=tuple(self._created(request.key)),
             heirs=self._heirs(request.namespace) if leaving else {},
         )
 
@@ -131,8 +138,27 @@ class TemplateCacheReconciler(PlanReconciler[Observed]):
             found = self._models.by_index(CACHES_BY_SOURCE.name, source, namespace)
             yield from (cache for cache in found if cache.metadata.deletion_timestamp is None)
 
-    def _created(self, cache: AIMTemplateCache) -> Iterator[AIMModelCache]:
-        value = f"{cache.metadata.namespace}/{creator_label(cache.metadata.name)}"
+    def _left_behind(self, request: Request) -> Observed | None:
+        """As of one that leaves, where it went without its finalizer being asked.
+
+        A deletion that is under way while the finalizer is put on may be carried out all the same.
+        """
+        created = tuple(self._created(request.key))
+        if unreadable(self._caches) or all(model.status.status is CacheState.AVAILABLE for model in created):
+            return None
+        meta = Meta(request.name, request.namespace, deletion_timestamp=request.now, finalizers=(FINALIZER,))
+        return Observed(
+            now=request.now,
+            target=Target(AIM_TEMPLATE_CACHE, meta),
+            cache=AIMTemplateCache(metadata=meta, spec=TemplateCacheSpec(template_ref=request.name)),
+            config=self._shared.find_config("", request.namespace),
+            template=Missing("the template cache"),
+            created=created,
+            heirs=self._heirs(request.namespace),
+        )
+
+    def _created(self, cache: Key) -> Iterator[AIMModelCache]:
+        value = f"{cache.namespace}/{creator_label(cache.name)}"
         found = self._models.by_index(CACHES_BY_CREATOR.name, value)
         yield from (model for model in found if model.metadata.deletion_timestamp is None)
 

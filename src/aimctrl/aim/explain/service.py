@@ -68,8 +68,9 @@ def _template(seen: Observed, decided: ServiceStatus) -> Fact:
         return Fact("template", NONE, "none is decided on")
     candidate = _candidate(seen, found)
     why = _reason(seen, decided, found, candidate)
-    if candidate is None:
-        return Fact("template", named(found.kind, found.key), why, "not there")
+    if candidate is None:  # of a model that is missing no templates are looked for
+        state = "not there" if isinstance(seen.model, Found) else ""
+        return Fact("template", named(found.kind, found.key), why, state)
     wrong = own_trouble(candidate.template.status.conditions)
     fact = Fact("template", named(found.kind, found.key), why, candidate.state.value, wrong)
     return not_ready(fact, found.kind, found.key)
@@ -89,11 +90,11 @@ def _reason(seen: Observed, decided: ServiceStatus, found: ResolvedReference, ca
         return f"selected: {chosen.why}"
     if isinstance(seen.model, Found) and found.name == seen.model.value.spec.default_service_template:
         return "the model's default template"
+    if seen.service.spec.overrides is None:
+        return "the InferenceService runs it"
     if candidate is None or candidate.derived:
         return "derived for spec.overrides"
-    if seen.service.spec.overrides is not None:
-        return "has the values of spec.overrides"
-    return "the InferenceService runs it"
+    return "has the values of spec.overrides"
 
 
 def _cache(seen: Observed, decided: ServiceStatus, around: Surroundings) -> Iterator[Fact]:

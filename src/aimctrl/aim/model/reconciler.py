@@ -15,8 +15,10 @@ from aimctrl.aim.shared import CONFIG_KINDS, Shared, target_of
 from aimctrl.api.kinds import AIM_CLUSTER_SERVICE_TEMPLATE, AIM_SERVICE_TEMPLATE
 from aimctrl.api.model import AIMModel
 from aimctrl.api.template import AIMServiceTemplate
+from aimctrl.kube.core import SECRETS
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.lookup import Found
+from aimctrl.runtime.access import Access
 from aimctrl.runtime.controller import Controller, ControllerOptions
 from aimctrl.runtime.index import BY_OWNER
 from aimctrl.runtime.plan import Plan, Refusal, Target
@@ -48,7 +50,8 @@ class ModelReconciler(PlanReconciler[Observed]):
         watches = [Watch(kind, users, spec_changed) for kind in CONFIG_KINDS]
         watches.append(owns(self._template_kind, self.kind))
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
-        return Controller(self.kind.name.lower(), self.kind, self, watches=tuple(watches), options=options)
+        controller = Controller(self.kind.name.lower(), self.kind, self, watches=tuple(watches), options=options)
+        return controller.needs(Access.creates(self._template_kind), Access(SECRETS, ("get",)))
 
     async def observe(self, request: Request) -> Observed | None:
         """The model and what matters to it; None where it is gone, and does not wait for its inspection any more."""

@@ -22,13 +22,20 @@ from aimctrl.aim.service.wakeups import Wakeups
 from aimctrl.aim.shared import MODEL_KINDS, Shared, target_of
 from aimctrl.api.cache import AIMTemplateCache
 from aimctrl.api.common import Scope
-from aimctrl.api.kinds import AIM_SERVICE, AIM_TEMPLATE_CACHE
+from aimctrl.api.kinds import (
+    AIM_CLUSTER_MODEL,
+    AIM_MODEL,
+    AIM_SERVICE,
+    AIM_SERVICE_TEMPLATE,
+    AIM_TEMPLATE_CACHE,
+)
 from aimctrl.api.service import AIMService, Overrides
 from aimctrl.api.template import AIMServiceTemplate
 from aimctrl.kube.external import HTTPROUTES, INFERENCE_SERVICES
 from aimctrl.kube.kinds import Key, UndecodableObjectError
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.kube.meta import Meta
+from aimctrl.runtime.access import Access
 from aimctrl.runtime.controller import Controller, ControllerOptions
 from aimctrl.runtime.index import BY_OWNER
 from aimctrl.runtime.lister import Lister
@@ -75,7 +82,20 @@ class ServiceReconciler(PlanReconciler[Observed]):
                 controller.enqueue(key, reason="GPU model came or went", priority=Priority.CHILD)
 
         self._shared.inventory.subscribe(gpus_moved)
-        return controller
+        return controller.needs(
+            Access.patches(AIM_SERVICE),
+            Access.creates(AIM_MODEL),
+            Access.creates(AIM_CLUSTER_MODEL),
+            Access.creates(AIM_SERVICE_TEMPLATE),
+            Access.applies(AIM_SERVICE_TEMPLATE),
+            Access.deletes(AIM_SERVICE_TEMPLATE),
+            Access.creates(AIM_TEMPLATE_CACHE),
+            Access.patches(AIM_TEMPLATE_CACHE),
+            Access.deletes(AIM_TEMPLATE_CACHE),
+            Access.applies(INFERENCE_SERVICES),
+            Access.applies(HTTPROUTES),
+            Access.deletes(HTTPROUTES),
+        )
 
     async def observe(self, request: Request) -> Observed | None:
         """The service and what matters to it; None where it is gone."""

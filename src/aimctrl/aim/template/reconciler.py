@@ -26,6 +26,7 @@ from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, SERVING_RUNTIMES
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.lookup import Found, Missing, Unreachable
 from aimctrl.kube.names import label_value
+from aimctrl.runtime.access import Access
 from aimctrl.runtime.controller import Controller, ControllerOptions
 from aimctrl.runtime.errors import (
     ConnectionFailedError,
@@ -88,6 +89,15 @@ class TemplateReconciler(PlanReconciler[Observed]):
             watches.append(self._job_namespace_watch())
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
         controller = Controller(self.kind.name.lower(), self.kind, self, watches=tuple(watches), options=options)
+        controller.needs(
+            Access.creates(JOBS),
+            Access.patches(JOBS),
+            Access.deletes(JOBS),
+            Access(PODS, ("get",), subresource="log"),
+            Access.applies(self._runtime_kind),
+        )
+        if self.kind.namespaced:
+            controller.needs(Access.applies(AIM_TEMPLATE_CACHE), Access.deletes(self.kind))
         self._shared.inventory.subscribe(lambda came, went: self._gpus_moved(controller, came | went))
         return controller
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from aimctrl.sandbox.apiserver import deleting, patching, reading, writing
 from aimctrl.sandbox.apiserver.access import Access
-from aimctrl.sandbox.apiserver.audit import AuditLog
+from aimctrl.sandbox.apiserver.audit import Answered, AuditLog
 from aimctrl.sandbox.apiserver.cluster import Answer, Cluster
 from aimctrl.sandbox.apiserver.discovery import Discovery
 from aimctrl.sandbox.apiserver.errors import StatusError, bad_request, not_found
@@ -111,22 +111,23 @@ class App:
         return found
 
     async def _audited(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
-        begun, code = self.cluster.now() if self.audit else None, 500
+        begun, answer, allowed = self.cluster.now() if self.audit else None, Answered(500), False
         try:
             self.access.check(call)
+            allowed = True
             await self.faults.before(request, call)
             response = await self._served(request, call)
-            code = response.status
+            answer = Answered(response.status)
             if not response.prepared:
                 _warn(response, call.warnings)
             if call.verb != "watch":
                 await self.faults.after(request, call)
         except StatusError as error:
-            code, error.warnings = error.code, tuple(call.warnings)
+            answer, error.warnings = Answered(error.code, error.message), tuple(call.warnings)
             raise
         finally:
             if self.audit is not None and begun is not None:
-                self.audit.note(call, request.path_qs, code, (begun, self.cluster.now()))
+                self.audit.note(call, request.path_qs, answer, (begun, self.cluster.now()), allowed=allowed)
         return response
 
     async def _served(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:

@@ -23,13 +23,21 @@ def _nothing(call: Call) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """How a request was answered: the HTTP status, and of a refusal why."""
+
+    code: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditLog:
     """Writes lines; `with_body` says of which requests the log holds what was sent, of none by default."""
 
     write: Callable[[bytes], object]
     with_body: Callable[[Call], bool] = _nothing
 
-    def note(self, call: Call, uri: str, code: int, times: tuple[datetime, datetime]) -> None:
+    def note(self, call: Call, uri: str, answer: Answered, times: tuple[datetime, datetime], *, allowed: bool) -> None:
         """Writes the line of a request that came and was answered at these times."""
         level = "Request" if self.with_body(call) else "Metadata"
         event: Object = {
@@ -43,14 +51,19 @@ class AuditLog:
             "user": {"username": call.user.name, "groups": list(call.user.groups)},
             "userAgent": call.sender,
             "objectRef": _reference(call),
-            "responseStatus": {"metadata": {}, "code": code},
+            "responseStatus": {"metadata": {}, "code": answer.code} | _why(answer),
             "requestReceivedTimestamp": _moment(times[0]),
             "stageTimestamp": _moment(times[1]),
+            "annotations": {"authorization.k8s.io/decision": "allow" if allowed else "forbid"},
         }
         if level == "Request" and call.body:
             with suppress(StatusError):  # what cannot be read is left out
                 event["requestObject"] = decoded(call.body, YAML if call.content_type.endswith("yaml") else JSON)
         self.write(msgspec.json.encode(event) + b"\n")
+
+
+def _why(answer: Answered) -> Object:
+    return {"status": "Failure", "message": answer.message} if answer.message else {}
 
 
 def _reference(call: Call) -> Object:

@@ -1,6 +1,7 @@
 """A model cache's decision: config, volume, download, and what undoes an artifact that was there."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from aimctrl.kube.lookup import Found, Missing, Unreachable
 from unit.aim.cache.samples import (
     LAZY,
     NO_CONFIG,
+    NOW,
     available,
     claim,
     condition,
@@ -179,6 +181,27 @@ def test_the_pause_after_a_failure_grows_from_a_minute_to_an_hour(failures, paus
     download = plan.status["download"]
     assert (download["failures"], download["jobUID"]) == (failures + 1, "job-uid")
     assert download["retryAt"] == record(1, pause)["download"]["retryAt"].replace("+00:00", "Z")
+
+
+def without_uids(status):
+    """A record as definitions keep it that know of no hash and no uid."""
+    kept = {name: value for name, value in status["download"].items() if name in {"failures", "retryAt"}}
+    return status | {"download": kept}
+
+
+@pytest.mark.parametrize(
+    ("retry_in", "made", "failures", "actions"),
+    [
+        pytest.param(30, -30, 2, ["patch Job llama-cache-download"], id="counted-and-paused-after"),
+        pytest.param(-1, -90, 2, [REMOVE_JOB], id="counted-and-the-pause-is-over"),
+        pytest.param(-20, -10, 3, [], id="the-next-one"),
+    ],
+)
+def test_where_definitions_are_too_old_for_a_uid_a_failure_counts_once_too(retry_in, made, failures, actions):
+    created = (NOW + timedelta(seconds=made)).isoformat()
+    plan = decide(seen(without_uids(record(2, retry_in)), download=view("Failed", creationTimestamp=created)))
+    assert plan.status["download"]["failures"] == failures
+    assert does(plan) == actions
 
 
 def test_a_failure_is_told_in_the_words_of_the_download():

@@ -275,6 +275,23 @@ async def test_a_template_cache_that_goes_removes_leaves_and_hands_over():
     assert world.live(AIM_TEMPLATE_CACHE, "all")["metadata"]["finalizers"] == []
 
 
+async def test_what_a_template_cache_made_that_went_before_its_finalizer_was_asked_goes_too():
+    world = World()
+    world.template(AIM_SERVICE_TEMPLATE, "fast", "hf://a", "hf://b", "hf://c")
+    world.template_cache(status={"conditions": []})
+    await world.look(AIM_TEMPLATE_CACHE, "all")
+    world.change(AIM_MODEL_CACHE, "a", status={"status": "Available"})
+    world.template_cache("heir", modelSources=[{"name": "b", "sourceURI": "hf://b", "size": 1}])
+    await world.look(AIM_TEMPLATE_CACHE, "heir")
+    world.cluster.drop(AIM_TEMPLATE_CACHE, Key("ns", "all"))
+    world.cluster.calls.clear()
+    await world.templates.reconcile(Request(Key("ns", "all"), NOW))
+    assert world.names(AIM_MODEL_CACHE) == ["a", "b"]
+    assert [call.split()[0] for call in world.cluster.calls] == ["patch", "delete"]
+    await world.templates.reconcile(Request(Key("ns", "all"), NOW))
+    assert [call.split()[0] for call in world.cluster.calls] == ["patch", "delete"]
+
+
 @pytest.mark.parametrize("kind", [AIM_MODEL_CACHE, AIM_TEMPLATE_CACHE], ids=["model", "template"])
 async def test_a_cache_that_is_gone_is_nothing_to_look_at(kind):
     world = World()

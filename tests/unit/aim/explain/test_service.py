@@ -150,6 +150,12 @@ def test_a_template_that_is_kept_for_what_runs() -> None:
     assert words(told(broken), "template") == ('AIMServiceTemplate "ml/fast"', "the InferenceService runs it", "Ready")
 
 
+def test_a_template_is_not_looked_for_without_its_model() -> None:
+    world = seen(service(), template(), runtime=isvc(ready=True))
+    broken = after(decide(world), world, model=NOWHERE, templates=())
+    assert words(told(broken), "template") == ('AIMServiceTemplate "ml/fast"', "the InferenceService runs it", "")
+
+
 def test_a_template_that_is_not_ready_says_why_itself() -> None:
     world = seen(service(templateRef="fast"), template(state="Failed", message="the log is junk"))
     trouble = fact(told(world), "template").trouble

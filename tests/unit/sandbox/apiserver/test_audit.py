@@ -23,6 +23,8 @@ async def test_every_request_has_a_line_and_some_hold_what_was_sent():
         ("get", 200),
         ("get", 403),
     ]
+    assert [each["annotations"]["authorization.k8s.io/decision"] for each in told] == [*["allow"] * 3, "forbid"]
+    assert "cannot get resource" in told[3]["responseStatus"]["message"]
     assert (told[0]["level"], told[0]["requestObject"]) == ("Request", {"metadata": {"name": "m"}})
     assert (told[0]["requestURI"], told[0]["userAgent"]) == (f"{MAPS}?fieldManager=me", "somebody/1")
     assert [each["user"]["username"] for each in told[2:]] == ["kubernetes-admin", "system:anonymous"]

@@ -5,7 +5,8 @@ Two operators on one control plane at a time would undo each other's work: a mod
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +19,9 @@ from aimctrl.sandbox.script import Scripts
 from controlplane import ControlPlane
 from support.crds import crds_of
 from support.embedded import EmbeddedPlane, Plane
+from support.identity import identity, user
 from support.job_log import JobLog, job_log
+from support.rights import Rights
 from support.vocabulary import told
 from support.workers import Workers
 from support.world import World, operator, surroundings, world
@@ -30,6 +33,7 @@ OPERATOR_NAMESPACE = "kaiwo-system"
 
 HERE = Path(__file__).parent
 VOCABULARY = HERE / "test_vocabulary.py"
+Manned = Callable[[Plane], AbstractContextManager[None]]
 LEFT_OUT = pytest.StashKey[bool]()
 
 
@@ -62,11 +66,32 @@ def new_plane(request: pytest.FixtureRequest) -> type[Plane]:
 
 
 @pytest.fixture(scope="session")
-def control_plane(new_plane: type[Plane], workers: Workers) -> Iterator[Plane]:
+def rights(workers: Workers) -> Iterator[Rights]:
+    """What the operator did with its rights."""
+    rights = Rights(user())
+    yield rights
+    workers.leave("rights used", rights.log.used)
+    workers.leave("rights missed", rights.log.missed)
+
+
+@pytest.fixture(scope="session")
+def manned(rights: Rights) -> Manned:
+    """What gives the operator of a control plane its identity, and looks back at what it did with its rights."""
+
+    @contextmanager
+    def manned(plane: Plane) -> Iterator[None]:
+        with identity(plane), rights.looked_at(plane):
+            yield
+
+    return manned
+
+
+@pytest.fixture(scope="session")
+def control_plane(new_plane: type[Plane], manned: Manned, workers: Workers) -> Iterator[Plane]:
     """The process's control plane: the CRDs of AIM, KServe and Gateway API are there before its controllers start."""
-    with new_plane(crds=[AIM_CRDS, *crds_of()]) as plane:
+    with new_plane(crds=[AIM_CRDS, *crds_of()]) as plane, manned(plane):
         yield plane
-        workers.leave(told(plane))
+        workers.leave("words", told(plane))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -35,6 +35,7 @@ from aimctrl.runtime.plan import Plan, Refusal
 from controlplane import ControlPlane
 from e2e.conftest import Stage
 from e2e.homes import GATEWAY, SOURCES, Home, storage_class
+from support import identity
 from support.history import History, history
 from support.world import Json
 
@@ -109,7 +110,7 @@ def _key(manifest: Json) -> Key:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shaky(control_plane: ControlPlane, unmanned: Stage) -> AsyncIterator[Shaky]:
     """An operator on the stage with such a client, which is as good as any until a test says otherwise."""
-    async with Shaky(await connect(str(control_plane.kubeconfig))) as client:
+    async with Shaky(await connect(str(identity.of(control_plane)))) as client:
         manager = Manager(client, options=ManagerOptions(grace_period=10.0))
         add_controllers(manager, OperatorOptions())
         carry_out = manager.applier.carry_out

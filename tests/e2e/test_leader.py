@@ -8,10 +8,11 @@ import pytest
 
 from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_SERVICE_TEMPLATE
 from aimctrl.kube.core import LEASES
+from aimctrl.rbac import operator_roles
 from aimctrl.runtime.election import LeaderOptions
 from controlplane import ControlPlane
 from e2e.conftest import OPERATOR_NAMESPACE, Stage
-from support.program import EVERYTHING, account, run, user_of, writers
+from support.program import account, run, user_of, writers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,7 +28,8 @@ async def test_one_leads_its_loss_is_taken_over_and_a_clean_stop_hands_over_fast
     user = unmanned.world
     await user.have(AIM_CLUSTER_MODEL, MODEL, image="registry.test/elected:v1")
     ids = [f"{name}-{uuid4().hex[:6]}" for name in ("one", "two")]
-    one, two = [await account(user, control_plane, tmp_path, name, EVERYTHING) for name in ids]
+    rules = [rule for role in operator_roles() for rule in role["rules"]]
+    one, two = [await account(user, control_plane, tmp_path, name, *rules) for name in ids]
     first, second = map(user_of, ids)
 
     async def works(name: str, timeout: float) -> None:

@@ -12,7 +12,7 @@ from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_CLUSTER_SERVICE_TEMPLATE, A
 from aimctrl.kube.core import NODES
 from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, HTTPROUTES
 from aimctrl.kube.kinds import Kind
-from e2e.conftest import AIM_CRDS
+from e2e.conftest import AIM_CRDS, Manned
 from e2e.homes import SOURCES, Home, message
 from support.crds import RUNTIME_KINDS, crds_of
 from support.embedded import Plane
@@ -31,9 +31,9 @@ async def install(plane: Plane, *kinds: Kind[Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def bare(new_plane: type[Plane]) -> Iterator[Plane]:
+def bare(new_plane: type[Plane], manned: Manned) -> Iterator[Plane]:
     """A control plane that knows none of our kinds."""
-    with new_plane() as plane:
+    with new_plane() as plane, manned(plane):
         yield plane
 
 

@@ -164,7 +164,7 @@ async def test_a_cluster_template_says_where_its_job_cannot_be_made(
 
 
 async def test_the_first_signal_stops_in_order(control_plane: ControlPlane, user: World):
-    async with run(control_plane) as running:
+    async with run(control_plane, "--leader-elect") as running:
         await running.says("controller started")
         assert await running.terminate() == 0
     assert json.loads(running.lines[-1])["event"] == "stopped"

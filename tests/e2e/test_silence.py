@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,12 +16,13 @@ from aimctrl.api.kinds import AIM_MODEL_CACHE, AIM_SERVICE, AIM_SERVICE_TEMPLATE
 from aimctrl.kube.core import NODES
 from aimctrl.kube.kinds import Key
 from controlplane.server import free_port
-from e2e.conftest import AIM_CRDS, OPERATOR_NAMESPACE
+from e2e.conftest import AIM_CRDS, OPERATOR_NAMESPACE, Manned
 from e2e.homes import storage_class
+from support import identity
 from support.crds import crds_of
 from support.crowd import Member, crowd, script_the_crowd
 from support.embedded import Plane
-from support.program import EVERYTHING, Program, account, program, user_of, writes
+from support.program import Program, program, writes
 from support.registry import FakeRegistry
 from support.world import World, eventually, surroundings, world
 
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEAMS = tuple(f"team-{number}" for number in range(10))
 CROWD = 1000
-OPERATOR = "operator"
 RESYNC, RESYNCS = 4.0, 2
 """Seconds between two rounds of resyncs, and how many rounds the silence has to last for."""
 
@@ -51,11 +50,10 @@ class City:
     plane: Plane
     user: World
     members: tuple[Member, ...]
-    kubeconfig: Path
 
     def writes(self) -> list[str]:
         """What the operator wrote so far, or tried to, each as a line."""
-        return [_told(event) for event in writes(self.plane, user_of(OPERATOR))]
+        return [_told(event) for event in writes(self.plane, identity.user())]
 
     async def objects(self) -> dict[tuple[str, Key], Any]:
         """All AIM objects, by kind and key."""
@@ -81,29 +79,28 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def plane(new_plane: type[Plane]) -> Iterator[Plane]:
+def plane(new_plane: type[Plane], manned: Manned) -> Iterator[Plane]:
     """A control plane of the crowd's own: nobody else has to live with what it leaves."""
-    with new_plane(crds=[AIM_CRDS, *crds_of()]) as plane:
+    with new_plane(crds=[AIM_CRDS, *crds_of()]) as plane, manned(plane):
         yield plane
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def city(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+async def city(plane: Plane) -> AsyncIterator[City]:
     async with world(plane) as user, surroundings(plane) as scripts, FakeRegistry().serving() as registry:
         script_the_crowd(scripts, registry)
         await user.namespace(OPERATOR_NAMESPACE)
         await user.put(storage_class("shared"))
         for number in range(3):
             await user.have(NODES, f"node-{number}", labels={"amd.com/gpu.device-id": "74a1"})
-        file = await account(user, plane, tmp_path_factory.mktemp("operator"), OPERATOR, EVERYTHING)
-        yield City(plane, user, tuple(crowd(TEAMS, registry)), file)
+        yield City(plane, user, tuple(crowd(TEAMS, registry)))
 
 
 @asynccontextmanager
 async def operator(city: City, resync: float = 0.0) -> AsyncIterator[Operator]:
     """`aimctrl run`; it has to stop in order."""
     port = free_port()
-    options = (f"--kubeconfig={city.kubeconfig}", f"--resync-seconds={resync}", "--log-format=json")
+    options = (f"--kubeconfig={identity.of(city.plane)}", f"--resync-seconds={resync}", "--log-format=json")
     addresses = (f"--metrics-bind-address=127.0.0.1:{port}", "--health-probe-bind-address=0")
     async with program("run", *options, *addresses, environment={"NO_PROXY": "127.0.0.1"}) as running:
         await running.says("controller started")

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format controlplane test unit e2e e2e-embedded test-faults soak demo lock crds builtin bench bench-apiserver clean
+.PHONY: help setup lint format controlplane test unit e2e e2e-embedded test-faults soak demo docs lock crds builtin bench bench-apiserver release-crds deploy image image-proof clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -51,14 +51,32 @@ soak: controlplane ## The same in full: hundreds of times, for minutes on end
 demo: setup ## Watch a model become a running service; KEEP=1 leaves it up, REAL=1 is on a real control plane
 	$(BIN)/aimctrl sandbox $(if $(REAL),--apiserver real) $(if $(KEEP),,--once)
 
+docs: setup ## Make build/docs, the documentation as a site
+	PYTHONPATH=hack $(BIN)/python -m reference
+	$(BIN)/sphinx-build --quiet --fail-on-warning docs build/docs
+
 lock: setup ## Look for newer releases of what we depend on
 	$(UV) pip compile pyproject.toml $(LOCK) --output-file requirements.lock
+	$(UV) pip compile --group build $(LOCK) --output-file requirements-build.lock
 	$(UV) pip compile pyproject.toml --all-extras --group dev $(LOCK) --output-file requirements-dev.lock
 
 LOCK := --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 crds: setup ## Write deploy/crds from the code
 	$(BIN)/aimctrl crds --output-dir deploy/crds
+
+deploy: crds ## Write deploy/ from the code
+	PYTHONPATH=hack $(BIN)/python -m monitoring
+	PYTHONPATH=hack $(BIN)/python -m shipping
+
+image: ## Build the operator's image; BASE=IMAGE@sha256:... pins what it is from
+	podman build $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg REVISION=$$(git rev-parse HEAD) --tag aimctrl .
+
+image-proof: controlplane ## The same steps on a folder, and how fast it starts; as root on Debian, BASE=FOLDER
+	PYTHONPATH=hack $(BIN)/python -m shipping.started $(if $(BASE),--base $(BASE))
+
+release-crds: setup ## Keep today's CRDs for the tests of later releases; VERSION=0.1.0
+	$(BIN)/aimctrl crds --output-dir tests/data/crds/$(VERSION)
 
 bench: controlplane ## Measure aimctrl beside controller-runtime and kopf; SIZE=medium or full takes hours
 	PYTHONPATH=hack $(BIN)/python -m bench --size $(or $(SIZE),small)

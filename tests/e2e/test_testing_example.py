@@ -1,6 +1,5 @@
 """The fixtures of `aimctrl.testing`, as somebody else's tests use them: in a folder of their own."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -8,23 +7,23 @@ import pytest
 
 from aimctrl import testing
 from controlplane import ControlPlane
+from support.pages import DOCS, blocks
 
 pytest_plugins = ["pytester"]
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = DOCS / "how-to" / "test-a-controller.md"
 SOURCE = Path(testing.__file__).parents[1]
 
 
 def shown(containing: str) -> str:
-    """The README's Python block with that text in it."""
-    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    (block,) = (block for block in blocks if containing in block)
+    """The page's Python block with that text in it."""
+    (block,) = (block.text for block in blocks(PAGE) if block.language == "python" and containing in block.text)
     return block
 
 
 @pytest.fixture
 def theirs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A project with the README's controller in it, and aimctrl installed."""
+    """A project with the page's controller in it, and aimctrl installed."""
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     pytester.makefile(
         ".toml",
@@ -38,28 +37,23 @@ def run(theirs: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return theirs.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, timeout=120)
 
 
-def test_readme_example_passes(theirs: pytest.Pytester) -> None:
-    theirs.makepyfile(test_greeter=shown("async def test_"))
-    run(theirs).assert_outcomes(passed=1)
-
-
-def test_readme_example_needs_no_conftest(theirs: pytest.Pytester) -> None:
+def test_the_example_needs_no_conftest(theirs: pytest.Pytester) -> None:
     theirs.makepyfile(conftest="", test_greeter='pytest_plugins = ["aimctrl.testing"]\n' + shown("async def test_"))
-    run(theirs).assert_outcomes(passed=1)
+    run(theirs).assert_outcomes(passed=2)
 
 
-def test_readme_example_fails_where_the_controller_is_wrong(theirs: pytest.Pytester) -> None:
+def test_the_example_fails_where_the_controller_is_wrong(theirs: pytest.Pytester) -> None:
     wrong = shown("class Greeter").replace('{"hello": who}', '{"hello": "nobody"}')
     test = shown("async def test_").replace("eventually(greeting)", "eventually(greeting, timeout=0.3)")
     theirs.makepyfile(greeter=wrong, test_greeter=test)
-    done = run(theirs)
-    done.assert_outcomes(failed=1)
+    done = run(theirs, "-k", "deleted")
+    done.assert_outcomes(failed=1, deselected=1)
     done.stdout.fnmatch_lines(["*AssertionError: not within 0.3 s; seen last: False*"])
 
 
-def test_readme_example_passes_on_a_real_cluster(theirs: pytest.Pytester, control_plane: ControlPlane) -> None:
+def test_the_example_passes_on_a_real_cluster(theirs: pytest.Pytester, control_plane: ControlPlane) -> None:
     theirs.makepyfile(test_greeter=shown("async def test_").replace('"home"', '"testing-example"'))
-    run(theirs, f"--aimctrl-apiserver=real:{control_plane.kubeconfig}").assert_outcomes(passed=1)
+    run(theirs, f"--aimctrl-apiserver=real:{control_plane.kubeconfig}").assert_outcomes(passed=1, skipped=1)
 
 
 def test_pods_run_on_nodes_that_were_made(theirs: pytest.Pytester) -> None:

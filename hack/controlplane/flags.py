@@ -62,7 +62,7 @@ def etcd(folder: Path) -> list[str]:
 
 
 def apiserver(port: int, folder: Path, certs: Certs) -> list[str]:
-    """RBAC, audit and service account admission as in a cluster.
+    """RBAC, audit and service account admission as in a cluster; who may own what is checked, as in OpenShift.
 
     Admission that taints new nodes as not ready is off, since no controller here would take the taint away. The
     endpoints of the service `kubernetes` are not written: a loopback address is not allowed there.
@@ -87,6 +87,7 @@ def apiserver(port: int, folder: Path, certs: Certs) -> list[str]:
         f"--token-auth-file={folder / TOKENS}",
         "--authorization-mode=RBAC",
         "--disable-admission-plugins=TaintNodesByCondition",
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         "--allow-privileged",
         "--profiling=false",
         f"--audit-policy-file={folder / AUDIT_POLICY}",

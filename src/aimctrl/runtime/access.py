@@ -53,6 +53,15 @@ class Access:
         """To remove them; what became of a lost answer is asked."""
         return cls(kind, ("delete", "get"))
 
+    @classmethod
+    def owns(cls, kind: Kind[Any]) -> Self:
+        """To be the controller of children (`Target.owner_reference`).
+
+        That an owner waits for a child is only for those who may finalize it to say, where the API server has the
+        admission plug-in OwnerReferencesPermissionEnforcement, as OpenShift's has.
+        """
+        return cls(kind, ("update",), subresource="finalizers")
+
     @property
     def changes_nothing(self) -> bool:
         """Whether it only reads."""

@@ -63,6 +63,7 @@ class ModelCacheReconciler(PlanReconciler[Observed]):
         )
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
         return Controller("aimmodelcache", AIM_MODEL_CACHE, self, watches=watches, options=options).needs(
+            Access.owns(AIM_MODEL_CACHE),
             Access.creates(PVCS),
             Access.patches(PVCS),
             Access.creates(JOBS),

@@ -51,7 +51,7 @@ class ModelReconciler(PlanReconciler[Observed]):
         watches.append(owns(self._template_kind, self.kind))
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
         controller = Controller(self.kind.name.lower(), self.kind, self, watches=tuple(watches), options=options)
-        return controller.needs(Access.creates(self._template_kind), Access(SECRETS, ("get",)))
+        return controller.needs(Access.owns(self.kind), Access.creates(self._template_kind), Access(SECRETS, ("get",)))
 
     async def observe(self, request: Request) -> Observed | None:
         """The model and what matters to it; None where it is gone, and does not wait for its inspection any more."""

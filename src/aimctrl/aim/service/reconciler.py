@@ -83,6 +83,7 @@ class ServiceReconciler(PlanReconciler[Observed]):
 
         self._shared.inventory.subscribe(gpus_moved)
         return controller.needs(
+            Access.owns(AIM_SERVICE),
             Access.patches(AIM_SERVICE),
             Access.creates(AIM_MODEL),
             Access.creates(AIM_CLUSTER_MODEL),

@@ -90,6 +90,7 @@ class TemplateReconciler(PlanReconciler[Observed]):
         options = ControllerOptions(max_concurrent=self._shared.options.max_concurrent_reconciles)
         controller = Controller(self.kind.name.lower(), self.kind, self, watches=tuple(watches), options=options)
         controller.needs(
+            Access.owns(self.kind),
             Access.creates(JOBS),
             Access.patches(JOBS),
             Access.deletes(JOBS),

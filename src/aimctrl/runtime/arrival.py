@@ -64,17 +64,20 @@ def without_managed_fields(text: bytes, managed: bytes) -> bytes:
 
     The same text elsewhere in the object stays: a place that is not surely the right one is tried and looked at.
     """
-    at = text.find(_FIELD)
-    sure = _leads_with_metadata(text) is not None
+    field = _FIELD + managed
+    at = text.find(field)
+    if at >= 0 and text.find(_FIELD) == at and _leads_with_metadata(text) is not None:
+        return _cut(text, at, at + len(field))
     while at >= 0:
-        value = at + len(_FIELD)
-        if text.startswith(managed, value):
-            end = value + len(managed)
-            if text.startswith(b",", end):
-                shorter = text[:at] + text[end + 1 :]
-            else:
-                shorter = text[: at - text.startswith(b",", at - 1)] + text[end:]
-            if sure or not bytes(_decode(shorter).metadata.managed_fields):
-                return shorter
-        at = text.find(_FIELD, at + 1)
+        shorter = _cut(text, at, at + len(field))
+        if not bytes(_decode(shorter).metadata.managed_fields):
+            return shorter
+        at = text.find(field, at + 1)
     return text
+
+
+def _cut(text: bytes, start: int, end: int) -> bytes:
+    """Without that, and without the comma that parted it from what follows or, at the end, from what precedes."""
+    if text.startswith(b",", end):
+        return text[:start] + text[end + 1 :]
+    return text[: start - text.startswith(b",", start - 1)] + text[end:]

@@ -51,7 +51,8 @@ class Lister(Generic[T]):
 
         Raises UndecodableObjectError where it does not fit the kind's model.
         """
-        entry = self._store.at(namespace, name)
+        space = self._store.spaces.get(namespace)
+        entry = space.get(name) if space else None
         return None if entry is None else self.kind.decode(entry.raw)
 
     def list(self, namespace: str = "") -> builtins.list[T]:

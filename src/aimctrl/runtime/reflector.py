@@ -238,7 +238,7 @@ class Reflector:
         """Take in what a watch brings, in the moment it arrives."""
         self.last_contact = silent.begins()
         for line in lines:
-            self._take(read_event(line))
+            self._deliver(read_event(line))
             self._healthy = True
 
     def _patience(self) -> float:
@@ -246,12 +246,15 @@ class Reflector:
         return min(idle, LIST_IDLE_SECONDS) if self._machine.listing else idle
 
     def _take(self, event: Event) -> None:
+        if event.type != "ERROR" and self._machine.listing:
+            self._keep(event.object, gone=event.type == "DELETED")
+        else:
+            self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
         kind = event.type
         if kind == "ERROR":
             raise from_status(event.object, Call("GET", self.scope.kind.path(self.scope.namespace)))
-        if self._machine.listing:
-            self._keep(event.object, gone=kind == "DELETED")
-            return
         if kind == "BOOKMARK":
             version = int(read_bookmark(event)[0])
         else:
@@ -261,7 +264,7 @@ class Reflector:
                 self._sink.remove(arrival.key)
             else:
                 self._sink.put(arrival)
-        self._machine.feed(Signal.PROGRESS, version=str(version))
+        self._machine.progress(str(version))
         self._sink.advance(version, self.scope)
 
     async def _listed(self, event: Event) -> None:

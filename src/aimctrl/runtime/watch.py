@@ -152,14 +152,18 @@ class Machine:
             return PageAsk(self._token)
         return StreamAsk("" if self.phase is Phase.STREAMING else self.version)
 
+    def progress(self, version: str) -> None:
+        """Feed PROGRESS, as each event of a watch does."""
+        if self.phase is Phase.WATCHING:
+            self.version = version  # what TRANSITIONS says, in less time
+        else:
+            self.feed(Signal.PROGRESS, version=version)
+
     def feed(self, signal: Signal, *, version: str = "", token: str = "") -> Effect:
         """Take in what came of it, with the version or the token it brought.
 
         Raises KeyError for a signal that cannot come in this phase.
         """
-        if signal is Signal.PROGRESS and self.phase is Phase.WATCHING:
-            self.version = version or self.version  # what TRANSITIONS says, for each event
-            return Effect.NOTHING
         if signal is Signal.REFUSED and self.phase is Phase.STREAMING:
             self._pages = True
         self.phase, effect = TRANSITIONS[self.phase, signal]

@@ -9,9 +9,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from aimctrl.aim.options import LEASE
 from aimctrl.api.kinds import AIM_CLUSTER_MODEL, AIM_CLUSTER_SERVICE_TEMPLATE, AIM_SERVICE, AIM_SERVICE_TEMPLATE
+from aimctrl.kube.core import LEASES
 from controlplane import ControlPlane
-from e2e.conftest import Stage
+from e2e.conftest import OPERATOR_NAMESPACE, Stage
 from e2e.homes import SOURCES
 from support.program import Program, account, program, run
 from support.world import World
@@ -164,6 +166,8 @@ async def test_a_cluster_template_says_where_its_job_cannot_be_made(
 
 
 async def test_the_first_signal_stops_in_order(control_plane: ControlPlane, user: World):
+    if await user.get(LEASES, LEASE, OPERATOR_NAMESPACE):
+        await user.delete(LEASES, LEASE, OPERATOR_NAMESPACE)  # of other tests; whoever is the first makes it
     async with run(control_plane, "--leader-elect") as running:
         await running.says("controller started")
         assert await running.terminate() == 0

@@ -43,7 +43,8 @@ def rules(hidden: Iterable[Kind[Any]]) -> list[dict[str, list[str]]]:
     """Rights to everything an operator has to do with, but for these kinds."""
     seen = [(kind.group, kind.plural) for kind in ALL if kind not in hidden]
     return [
-        {"apiGroups": [group], "resources": [plural], "verbs": ["*"]} for group, plural in (*seen, ("*", "*/status"))
+        {"apiGroups": [group], "resources": [plural], "verbs": ["*"]}
+        for group, plural in (*seen, ("*", "*/status"), ("*", "*/finalizers"))
     ]
 
 

@@ -47,7 +47,10 @@ KINDS = (*AIM_KINDS, *(kind for module in MODULES for kind in vars(module).value
 def rules(*, without: Kind[Any] | None = None) -> list[dict[str, list[str]]]:
     """Rights to everything an operator has to do with, but for that kind."""
     seen = [(kind.group, kind.plural) for kind in KINDS if kind != without]
-    return [{"apiGroups": [group], "resources": [plural, f"{plural}/status"], "verbs": ["*"]} for group, plural in seen]
+    return [
+        {"apiGroups": [group], "resources": [plural, f"{plural}/status", f"{plural}/finalizers"], "verbs": ["*"]}
+        for group, plural in seen
+    ]
 
 
 @dataclass(frozen=True)

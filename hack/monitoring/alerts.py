@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
+from aimctrl.aim.options import LABELS
+
 OURS = 'job=~".*aimctrl.*"'
 PAGE = "docs/metrics.md"
 
@@ -264,7 +266,7 @@ def rules() -> str:
     manifest = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": "aimctrl", "labels": {"app.kubernetes.io/name": "aimctrl"}},
+        "metadata": {"name": "aimctrl", "labels": dict(LABELS)},
         "spec": {"groups": groups},
     }
     return "# Made by `python -m monitoring` from hack/monitoring/alerts.py.\n" + yaml.safe_dump(

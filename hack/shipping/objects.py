@@ -6,6 +6,7 @@ The one description of them: the kustomize base, `install.yaml` and the Helm cha
 from typing import Any, Final
 
 import aimctrl
+from aimctrl.aim.options import LABELS
 from aimctrl.settings import Settings
 
 Object = dict[str, Any]
@@ -14,8 +15,6 @@ NAME: Final = "aimctrl"
 NAMESPACE: Final = Settings().operator_namespace
 IMAGE: Final = f"{NAME}:{aimctrl.__version__}"
 
-LABELS: Final = {"app.kubernetes.io/name": NAME}
-"""On every object, by which `aimctrl uninstall` finds them."""
 DASHBOARD_LABELS: Final = {**LABELS, "grafana_dashboard": "1"}
 """By which the sidecar that Grafana's chart runs finds dashboards."""
 POD_LABELS: Final = {**LABELS, "app.kubernetes.io/component": "operator"}

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aimctrl import rbac
+from aimctrl.aim.options import LABELS
 from aimctrl.runtime.access import policy_rules
 from aimctrl.runtime.guard import guarding
-from shipping.objects import LABELS, NAME, NAMESPACE, Object
+from shipping.objects import NAME, NAMESPACE, Object
 
 Identity = tuple[str, str, str]
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -13,7 +12,7 @@ from aimctrl.api.revision import REVISION, revision
 from aimctrl.kube.core import CRDS
 from aimctrl.kube.kinds import Kind
 from aimctrl.kube.meta import Meta
-from aimctrl.runtime.client import Client
+from aimctrl.runtime.client import Client, all_items
 from aimctrl.runtime.errors import (
     ApiError,
     ControllerError,
@@ -23,6 +22,7 @@ from aimctrl.runtime.errors import (
     TransientError,
     UnauthorizedError,
 )
+from aimctrl.runtime.index import decode_meta
 from aimctrl.runtime.informer import SLIM_LIST
 
 log = structlog.get_logger(__name__)
@@ -114,16 +114,12 @@ async def _look(client: Client, kind: Kind[Any], namespace: str) -> ApiError | N
 
 async def _tell_of_older_definitions(client: Client) -> None:
     """An API server with them drops the fields that they do not know; the operator works as far as it can."""
-    older: list[str] = []
-    token, more = "", True
-    while more:
-        try:
-            page = await client.list_page(CRDS, token=token, accept=SLIM_LIST)
-        except ApiError:
-            return  # the operator works without the right to see them, and trouble is told by what else was asked
-        metas = [_decode(bytes(raw)).metadata for raw in page.items]
-        older += [meta.name for meta in metas if _is_ours(meta) and revision(meta.annotations) < REVISION]
-        token, more = page.token, bool(page.token)
+    definitions = all_items(lambda token: client.list_page(CRDS, token=token, accept=SLIM_LIST))
+    try:
+        metas = [decode_meta(raw) async for raw in definitions]
+    except ApiError:
+        return  # the operator works without the right to see them, and trouble is told by what else was asked
+    older = [meta.name for meta in metas if _is_ours(meta) and revision(meta.annotations) < REVISION]
     if older:
         mend = "aimctrl crds | kubectl apply --server-side -f -"
         log.warning("definitions are older than this operator", definitions=sorted(older), mend=mend)
@@ -131,10 +127,3 @@ async def _tell_of_older_definitions(client: Client) -> None:
 
 def _is_ours(meta: Meta) -> bool:
     return meta.name.endswith(f".{GROUP}")
-
-
-class _Definition(msgspec.Struct, frozen=True):
-    metadata: Meta
-
-
-_decode = msgspec.json.Decoder(_Definition).decode

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from aimctrl.aim.operator import add_controllers
-from aimctrl.aim.options import LEASE
+from aimctrl.aim.options import LABELS, LEASE, NAMESPACE
 from aimctrl.api.kinds import AIM_RUNTIME_CONFIG, ALL
 from aimctrl.runtime.access import READS, Access, RuleJson, leading, policy_rules
 from aimctrl.runtime.client import Client
@@ -19,9 +19,6 @@ Json = dict[str, Any]
 GROUP: Final = "rbac.authorization.k8s.io"
 OPERATOR: Final = "aimctrl"
 ACCOUNT: Final = "aimctrl"
-NAMESPACE: Final = "kaiwo-system"
-LABELS: Final = {"app.kubernetes.io/name": "aimctrl"}
-"""On all of it: what is the operator's in a cluster is found by it."""
 
 WRITES: Final = ("create", "delete", "deletecollection", "patch", "update")
 
@@ -83,7 +80,7 @@ def _needed(namespaces: Iterable[str]) -> tuple[Access, ...]:
 
 def _role(name: str, allowed: list[RuleJson], namespace: str = "") -> Json:
     meta: Json = {"name": name, "namespace": namespace} if namespace else {"name": name}
-    meta["labels"] = {"app.kubernetes.io/name": OPERATOR}  # by which `aimctrl uninstall` finds it
+    meta["labels"] = dict(LABELS)
     return {
         "apiVersion": f"{GROUP}/v1",
         "kind": "Role" if namespace else "ClusterRole",

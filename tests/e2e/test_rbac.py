@@ -40,7 +40,7 @@ from support import identity
 from support.embedded import EmbeddedPlane, Plane
 from support.program import account, run, user_of
 from support.rights import Right, granted, log, operators, shown
-from support.world import KINDS, RBAC, World, becomes_equal, eventually
+from support.world import KINDS, RBAC, World, becomes_equal, eventually, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -77,12 +77,8 @@ async def operator(client: Client) -> AsyncIterator[None]:
     manager = Manager(client, options=ManagerOptions(grace_period=10.0))
     add_controllers(manager)
     manager.informers.informer(OF_TOMORROW)
-    running = asyncio.create_task(manager.run())
-    try:
+    async with running(manager):
         yield
-    finally:
-        manager.stop()
-        await running
 
 
 @pytest.fixture

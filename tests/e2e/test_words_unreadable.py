@@ -1,6 +1,5 @@
 """An operator that may not read what it needs: nothing is called missing that may well be there (SPEC §8)."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ from controlplane import ControlPlane
 from e2e.conftest import Stage
 from e2e.homes import SOURCES, Home
 from support.program import account
-from support.world import reasons
+from support.world import reasons, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,12 +54,8 @@ async def short_sighted(plane: ControlPlane, stage: Stage, folder: Path, *hidden
     async with Client(await connect(str(file))) as client:
         manager = Manager(client)
         add_controllers(manager)
-        running = asyncio.create_task(manager.run())
-        try:
+        async with running(manager):
             yield
-        finally:
-            manager.stop()
-            await running
 
 
 @pytest.fixture

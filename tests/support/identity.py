@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from aimctrl import rbac
+from aimctrl.aim.options import NAMESPACE
 from support.embedded import Plane
 
 Json = dict[str, Any]
@@ -25,19 +26,19 @@ RENEWAL = 30.0
 """Seconds after which there is another token in the file, as if a kubelet had put it there."""
 
 
-def user(home: str = rbac.NAMESPACE) -> str:
+def user(home: str = NAMESPACE) -> str:
     """Who the operator is whose account is in that namespace."""
     return f"system:serviceaccount:{home}:{rbac.ACCOUNT}"
 
 
 def of(plane: Plane) -> Path:
     """The kubeconfig that an operator runs with there: its own, or that of a control plane which gave it none."""
-    own = _kubeconfig(plane, rbac.NAMESPACE)
+    own = _kubeconfig(plane, NAMESPACE)
     return own if own.is_file() else plane.kubeconfig
 
 
 @contextmanager
-def identity(plane: Plane, namespaces: Iterable[str] = (), *, home: str = rbac.NAMESPACE) -> Iterator[Path]:
+def identity(plane: Plane, namespaces: Iterable[str] = (), *, home: str = NAMESPACE) -> Iterator[Path]:
     """Give an operator of these namespaces an account in `home` with its roles; the kubeconfig to run it with.
 
     Its token is replaced while the block runs.

@@ -14,7 +14,7 @@ from aimctrl.aim.options import OperatorOptions
 from aimctrl.api.kinds import ALL
 from aimctrl.kube import core, external
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.runtime.client import Client
+from aimctrl.runtime.client import Client, all_items
 from aimctrl.runtime.connection import connect
 from aimctrl.runtime.errors import NotFoundError
 from aimctrl.runtime.manager import Manager, ManagerOptions
@@ -99,14 +99,8 @@ class World:
 
     async def all(self, kind: Kind[T], namespace: str = "", *, selector: str = "") -> list[T]:
         """All objects of a kind, in a namespace or everywhere."""
-        found: list[T] = []
-        token = ""
-        while True:
-            page = await self.client.list_page(kind, namespace, selector=selector, token=token)
-            found += [kind.decode(bytes(raw)) for raw in page.items]
-            token = page.token
-            if not token:
-                return found
+        found = all_items(lambda token: self.client.list_page(kind, namespace, selector=selector, token=token))
+        return [kind.decode(raw) async for raw in found]
 
     async def delete(self, kind: Kind[Any], name: str, namespace: str = "") -> None:
         """Delete the object."""
@@ -219,12 +213,19 @@ async def operator(
     async with Client(await connect(str(identity.of(plane)))) as client:
         manager = Manager(client, namespaces=namespaces, options=ManagerOptions(grace_period=10.0))
         add_controllers(manager, options)
-        running = asyncio.create_task(manager.run())
-        try:
+        async with running(manager):
             yield manager
-        finally:
-            manager.stop()
-            await running
+
+
+@contextlib.asynccontextmanager
+async def running(manager: Manager) -> AsyncIterator[None]:
+    """The manager at work; stopped in order at the end."""
+    task = asyncio.create_task(manager.run())
+    try:
+        yield
+    finally:
+        manager.stop()
+        await task
 
 
 @contextlib.asynccontextmanager

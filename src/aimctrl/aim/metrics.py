@@ -16,7 +16,7 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.lister import Lister
 from aimctrl.runtime.manager import Manager
 from aimctrl.runtime.metrics import Definition
-from aimctrl.runtime.nesting import flattened
+from aimctrl.runtime.nesting import decoded
 
 OBJECTS = Definition("aim_objects", "state", "AIM objects by the state that their status tells.", ("kind", "state"))
 NOT_READY = Definition(
@@ -70,18 +70,11 @@ class Census:
 
     def _standing(self, raw: bytes) -> Standing:
         try:
-            status = _status(raw)
+            status = decoded(_decode, raw).status
         except msgspec.DecodeError:
             return "Failed", "Undecodable"
         said = find(status.conditions, ConditionType.READY)
         return status.status or self.states[0], said.reason if said is not None and said.status != "True" else ""
-
-
-def _status(raw: bytes) -> _Status:
-    try:
-        return _decode(raw).status
-    except RecursionError:
-        return _decode(flattened(raw)).status
 
 
 def add_metrics(manager: Manager, ledger: SlotLedger, limit: int) -> None:

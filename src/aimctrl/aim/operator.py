@@ -1,6 +1,6 @@
 """The AIM operator as controllers to add to a manager: one's own, or that of `aimctrl run`."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
@@ -15,7 +15,7 @@ from aimctrl.aim.registry.client import RegistryClient
 from aimctrl.aim.shared import Shared
 from aimctrl.kube.core import JOBS
 from aimctrl.kube.kinds import Key
-from aimctrl.runtime.client import Client
+from aimctrl.runtime.client import Client, all_items
 from aimctrl.runtime.controller import Controller
 from aimctrl.runtime.errors import TransientError
 from aimctrl.runtime.index import decode_meta
@@ -64,12 +64,10 @@ async def _take_stock(client: Client, namespaces: tuple[str, ...], ledger: SlotL
     Until the API server has told, nothing is reconciled. Cancelling leaves what was counted so far.
     """
     for namespace in namespaces or ("",):
-        token = ""
-        while True:
-            page = await client.list_page(JOBS, namespace, selector=SELECTOR, token=token)
-            for raw in page.items:
-                meta = decode_meta(bytes(raw))
-                ledger.job_found(Key(meta.namespace, meta.name), bytes(raw))
-            token = page.token
-            if not token:
-                break
+        async for raw in _discovery_jobs(client, namespace):
+            meta = decode_meta(raw)
+            ledger.job_found(Key(meta.namespace, meta.name), raw)
+
+
+def _discovery_jobs(client: Client, namespace: str) -> AsyncIterator[bytes]:
+    return all_items(lambda token: client.list_page(JOBS, namespace, selector=SELECTOR, token=token))

@@ -7,6 +7,12 @@ from aimctrl.api.config import TemplateSelection
 LEASE = "aimctrl"
 """What the Lease is called that operators of one cluster contend for."""
 
+NAMESPACE = "kaiwo-system"
+"""Where the operator is where nothing else is said."""
+
+LABELS = {"app.kubernetes.io/name": "aimctrl"}
+"""On all that is installed for the operator: `aimctrl uninstall` finds it by that."""
+
 
 @dataclass(frozen=True, slots=True)
 class OperatorOptions:
@@ -19,7 +25,7 @@ class OperatorOptions:
     `template_selection`: what several fitting templates mean where no runtime config says it.
     """
 
-    operator_namespace: str = "kaiwo-system"
+    operator_namespace: str = NAMESPACE
     max_discovery_jobs: int = 10
     max_concurrent_reconciles: int = 4
     template_selection: TemplateSelection = TemplateSelection.STRICT

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from aimctrl.aim.cache.names import FINALIZER as TEMPLATE_CACHE_FINALIZER
+from aimctrl.aim.options import LABELS
 from aimctrl.aim.service.caching import FINALIZER as SERVICE_FINALIZER
 from aimctrl.api.kinds import (
     AIM_CLUSTER_IMAGE,
@@ -35,7 +36,7 @@ from aimctrl.kube.external import CLUSTER_SERVING_RUNTIMES, HTTPROUTES, INFERENC
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta, OwnerReference
 
-SELECTOR: Final = "app.kubernetes.io/name=aimctrl"
+SELECTOR: Final = ",".join(f"{name}={value}" for name, value in LABELS.items())
 """The label selector of what the operator was installed with."""
 
 FINALIZERS: Final = frozenset({SERVICE_FINALIZER, TEMPLATE_CACHE_FINALIZER})

@@ -14,7 +14,7 @@ from aimctrl.api.kinds import ALL, GROUP
 from aimctrl.kube.core import CRDS, JOBS, LEASES, NAMESPACES, PVCS
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.kube.meta import Meta
-from aimctrl.runtime.client import Client
+from aimctrl.runtime.client import Client, all_items
 from aimctrl.runtime.errors import ConflictError, ControllerError, ForbiddenError, NotFoundError
 
 PAUSE = 0.5
@@ -115,17 +115,9 @@ async def _lease(client: Client, key: Key) -> list[Thing] | str:
 
 async def _list(client: Client, kind: Kind[Any], selector: str = "") -> AsyncIterator[Thing]:
     """All objects of a kind; none where the cluster does not know it."""
-    token = ""
-    while True:
-        try:
-            page = await client.list_page(kind, selector=selector, token=token)
-        except NotFoundError:
-            return
-        for raw in page.items:
-            yield _thing(kind, bytes(raw))
-        token = page.token
-        if not token:
-            return
+    with suppress(NotFoundError):
+        async for raw in all_items(lambda token: client.list_page(kind, selector=selector, token=token)):
+            yield _thing(kind, raw)
 
 
 def _thing(kind: Kind[Any], raw: bytes) -> Thing:

@@ -21,7 +21,7 @@ from aimctrl.runtime.plan import Note, Target
 from aimctrl.runtime.request import Reconciler, Request, Result
 from aimctrl.runtime.tracing import Tracer, Work
 from aimctrl.runtime.workqueue import MENDABLE, RETRY, Item, Priority, WorkQueue
-from aimctrl.runtime.writes import collecting
+from aimctrl.runtime.writes import collect
 
 log = structlog.get_logger(__name__)
 
@@ -88,15 +88,14 @@ class Attempts:
         began = time()
         outcome: Outcome = "error"
         self.metrics.started()
-        writes = collecting(self.barrier.unborn(key))
-        try:
-            if self.tracer is None:
-                outcome = await self._outcome(request, item.priority, limit)
-            else:
-                outcome = await self._traced(self.tracer, request, item, limit)
-        finally:
-            self.metrics.finished(outcome, time() - began)
-            if writes:
+        with collect(self.barrier.unborn(key)) as writes:
+            try:
+                if self.tracer is None:
+                    outcome = await self._outcome(request, item.priority, limit)
+                else:
+                    outcome = await self._traced(self.tracer, request, item, limit)
+            finally:
+                self.metrics.finished(outcome, time() - began)
                 self.barrier.hold(key, writes)
 
     async def _traced(self, tracer: Tracer, request: Request, item: Item, limit: TimeLimit) -> Outcome:

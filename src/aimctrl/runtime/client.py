@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -278,6 +278,19 @@ class Client:
 
     def _may_write(self) -> bool:
         return self.fence is None or self.fence()
+
+
+async def all_items(page: Callable[[str], Awaitable[Page]]) -> AsyncGenerator[bytes]:
+    """The JSON of each object of a list; `page` asks for the page of a token, `""` for the first.
+
+    Raises what `page` raises.
+    """
+    token, more = "", True
+    while more:
+        found = await page(token)
+        for raw in found.items:
+            yield bytes(raw)
+        token, more = found.token, bool(found.token)
 
 
 def _read_page(raw: bytes) -> Page:

@@ -9,7 +9,7 @@ import structlog
 
 from aimctrl.kube.kinds import Key
 from aimctrl.kube.meta import Meta, OwnerReference
-from aimctrl.runtime.nesting import flattened
+from aimctrl.runtime.nesting import decoded
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +29,7 @@ _decode_metadata = msgspec.json.Decoder(_Metadata).decode
 
 def decode_meta(raw: bytes) -> Meta:
     """The `metadata` of an object's JSON, however deep the rest is nested."""
-    try:
-        return _decode_metadata(raw).metadata
-    except RecursionError:
-        return _decode_metadata(flattened(raw)).metadata
+    return decoded(_decode_metadata, raw).metadata
 
 
 class _SteeringMetadata(msgspec.Struct, rename="camel"):
@@ -56,10 +53,7 @@ def steered_alike(one: bytes, other: bytes) -> bool:
 
     That is labels, annotations, finalizers, owner references and the time of deletion. Namesakes are not the same.
     """
-    try:
-        return _decode_steered(one) == _decode_steered(other)
-    except RecursionError:
-        return _decode_steered(flattened(one)) == _decode_steered(flattened(other))
+    return decoded(_decode_steered, one) == decoded(_decode_steered, other)
 
 
 class _NamedMetadata(msgspec.Struct):
@@ -75,10 +69,7 @@ _decode_named = msgspec.json.Decoder(_Named).decode
 
 def decode_uid(raw: bytes) -> str:
     """The `metadata.uid` of an object's JSON, however deep the rest is nested."""
-    try:
-        return _decode_named(raw).metadata.uid
-    except RecursionError:
-        return _decode_named(flattened(raw)).metadata.uid
+    return decoded(_decode_named, raw).metadata.uid
 
 
 class _OwnedMetadata(msgspec.Struct, rename="camel"):
@@ -94,10 +85,7 @@ _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 def decode_owners(raw: bytes) -> tuple[OwnerReference, ...]:
     """The `metadata.ownerReferences` of an object's JSON, however deep the rest is nested."""
-    try:
-        return _decode_owned(raw).metadata.owner_references
-    except RecursionError:
-        return _decode_owned(flattened(raw)).metadata.owner_references
+    return decoded(_decode_owned, raw).metadata.owner_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +113,6 @@ class Indexes:
     """The indexes of one store; the store tells it of each object that comes and goes."""
 
     def __init__(self) -> None:
-        self.any = False
-        """Whether there is one."""
         self._indexes: dict[str, Index[Any]] = {}
         self._decoders: dict[type[msgspec.Struct], Callable[[bytes], Any]] = {}
         self._found: dict[str, dict[str, Key | dict[Key, None]]] = {}
@@ -141,7 +127,6 @@ class Indexes:
             if held != index:
                 raise ValueError(f"another index is called {index.name!r}")
             return False
-        self.any = True
         self._indexes[index.name] = index
         self._found[index.name] = {}
         if index.view is not NoView:
@@ -162,6 +147,8 @@ class Indexes:
 
     def move(self, key: Key, old: bytes | None, new: bytes | None) -> None:
         """File an object under the values it has now rather than those it had."""
+        if not self._indexes:
+            return
         if old is not None:
             self.discard(key, old)
         if new is not None:

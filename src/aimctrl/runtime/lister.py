@@ -51,8 +51,7 @@ class Lister(Generic[T]):
 
         Raises UndecodableObjectError where it does not fit the kind's model.
         """
-        space = self._store.spaces.get(namespace)
-        entry = space.get(name) if space else None
+        entry = self._store.at(namespace, name)
         return None if entry is None else self.kind.decode(entry.raw)
 
     def list(self, namespace: str = "") -> builtins.list[T]:

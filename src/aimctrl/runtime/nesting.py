@@ -5,8 +5,10 @@ What is found here by looking at brackets alone is the metadata, and that the re
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 DEEPEST = 200
 """Levels of nesting that the decoders read wherever they are called from."""
@@ -54,6 +56,14 @@ def flattened(text: bytes) -> bytes:
     """An object's JSON with what is too deep replaced, one level below the top; in the metadata it is left out."""
     kept = [(part.name, part.value if part.depth <= DEEPEST else _flat(part)) for part in parts(text)]
     return _joined(kept)
+
+
+def decoded(decode: Callable[[bytes], T], text: bytes) -> T:
+    """What `decode` makes of an object's JSON; of one that is nested too deep for it what `flattened` leaves."""
+    try:
+        return decode(text)
+    except RecursionError:
+        return decode(flattened(text))
 
 
 def _flat(part: Part) -> bytes:

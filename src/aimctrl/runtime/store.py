@@ -86,9 +86,8 @@ class Store:
     """
 
     def __init__(self, *, split: bool = False) -> None:
-        self.spaces: dict[str, dict[str, Entry]] = {}
-        """Entries by namespace and name; to be read, not written."""
         self._split = split
+        self._spaces: dict[str, dict[str, Entry]] = {}
         self._indexes = Indexes()
         self._seen: dict[str, int] = {}
         self._waiting: dict[str, list[tuple[int, int, Callable[[], None]]]] = {}
@@ -101,18 +100,22 @@ class Store:
     def count(self, namespace: str = "") -> int:
         """How many objects there are, in a namespace or in all."""
         if namespace:
-            return len(self.spaces.get(namespace, ()))
-        return sum(len(space) for space in self.spaces.values())
+            return len(self._spaces.get(namespace, ()))
+        return sum(len(space) for space in self._spaces.values())
 
     def get(self, key: Key) -> Entry | None:
         """The entry of that key."""
-        space = self.spaces.get(key.namespace)
-        return space.get(key.name) if space else None
+        return self.at(key.namespace, key.name)
+
+    def at(self, namespace: str, name: str) -> Entry | None:
+        """The entry of that name; `get`, for whoever has no key."""
+        space = self._spaces.get(namespace)
+        return space.get(name) if space else None
 
     def keys(self, namespace: str = "") -> list[Key]:
         """The keys in a namespace, or all of them, sorted."""
-        chosen = [namespace] if namespace else sorted(self.spaces)
-        return [Key(space, name) for space in chosen for name in sorted(self.spaces.get(space, ()))]
+        chosen = [namespace] if namespace else sorted(self._spaces)
+        return [Key(space, name) for space in chosen for name in sorted(self._spaces.get(space, ()))]
 
     def items(self, namespace: str = "") -> Iterator[tuple[Key, Entry]]:
         """Keys and entries in a namespace, or all of them, sorted by key; the store may change meanwhile."""
@@ -214,17 +217,16 @@ class Store:
         return (Change(key, old, new),)
 
     def _set(self, key: Key, old: Entry | None, new: Entry | None) -> None:
-        if self._indexes.any:
-            self._indexes.move(key, old.raw if old else None, new.raw if new else None)
-        space = self.spaces.get(key.namespace)
+        self._indexes.move(key, old.raw if old else None, new.raw if new else None)
+        space = self._spaces.get(key.namespace)
         if new is not None:
             if space is None:
-                space = self.spaces[key.namespace] = {}
+                space = self._spaces[key.namespace] = {}
             space[key.name] = new
         elif old is not None and space is not None:
             del space[key.name]
             if not space:
-                del self.spaces[key.namespace]
+                del self._spaces[key.namespace]
         if self._gone and key in self._gone:
             self._tell_gone(key, new)
 

@@ -146,8 +146,14 @@ class _Slot(msgspec.Struct, gc=False):
 
     @property
     def explained(self) -> tuple[str, ...]:
+        if len(self.reasons) < 2:  # nothing to sort, nor more than are kept
+            return self.reasons
         more = (f"+{self.more}",) if self.more else ()
         return (*sorted(self.reasons), *more)
+
+    @property
+    def idle(self) -> bool:
+        return not (self.ready or self.parked or self.timer) and self.running_since is None
 
 
 @lru_cache(256)  # ten thousand keys that wait for one reason hold one tuple
@@ -252,7 +258,7 @@ class WorkQueue:
         if slot is not None and slot.parked:
             slot.parked = False
             self._place(key, slot)
-            if not slot.ready and slot.timer is None and slot.running_since is None:
+            if slot.idle:
                 del self._slots[key]
 
     async def get(self) -> Item | None:
@@ -289,7 +295,7 @@ class WorkQueue:
         if slot.ready:
             slot.since = now
             self._place(key, slot)
-        elif slot.timer is None and not slot.parked:
+        elif slot.idle:
             del self._slots[key]
         if self._closed and not self._running:
             self._drained.set()
@@ -321,8 +327,7 @@ class WorkQueue:
         if not slot.ready:
             slot.ready = True
             slot.since = asyncio.get_running_loop().time()
-        if slot.level is not slot.priority:
-            self._place(key, slot)
+        self._place(key, slot)
 
     def _delay(self, key: Key, slot: _Slot, after: float) -> None:
         loop = asyncio.get_running_loop()
@@ -369,7 +374,7 @@ class WorkQueue:
         slot.running_since = now = asyncio.get_running_loop().time()
         self.metrics.taken(now - slot.since, self._depth)
         failures = self._failures.get(key, 0) if self._failures else 0
-        item = Item(key, slot.priority, slot.explained if len(slot.reasons) > 1 else slot.reasons, failures)
+        item = Item(key, slot.priority, slot.explained, failures)
         slot.level, slot.ready, slot.priority = None, False, Priority.RESYNC
         slot.reasons, slot.more = (), 0
         return item

@@ -56,13 +56,6 @@ class collect:  # noqa: N801 - called as a function is
         _collector.reset(self._token)
 
 
-def collecting(unborn: Iterable[Write] = ()) -> list[Write]:
-    """As entering `collect`, for a task that does nothing else and collects anew for each reconcile."""
-    collector = collect(unborn)
-    _collector.set(collector)
-    return collector.writes
-
-
 _collector: ContextVar[collect | None] = ContextVar("aimctrl_writes", default=None)
 
 

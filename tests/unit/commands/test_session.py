@@ -2,13 +2,10 @@
 
 import asyncio
 import io
-import logging
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from aimctrl.commands import session
 from aimctrl.commands.session import LISTING, UnseenError, following, look, may_list_everywhere, run, say
@@ -16,17 +13,6 @@ from aimctrl.kube.core import PODS
 from aimctrl.preflight import PreflightError
 from aimctrl.render.tree import Look
 from aimctrl.runtime.errors import Answer, ConfigurationError, ForbiddenError, ServerError
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
 
 
 async def giving(code: int) -> int:

@@ -2,7 +2,7 @@
 
 Exit codes of all: 0 done, or stopped as asked; 1 something broke, or is not there; 2 wrong usage or settings; 3 the
 operator cannot work here (no configuration, no API server, no CRDs, no rights, an address in use); 4 leadership was
-lost; 128+n ended at once by a second signal n.
+lost; 14 the same, and the kernel ended a process that stood still; 128+n ended at once by a second signal n.
 """
 
 import argparse

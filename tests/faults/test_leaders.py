@@ -72,20 +72,23 @@ class Troupe:
         """Have as many as there should be, each ready to lead; the wall clock of every other one jumps."""
         for name, one in list(self.alive.items()):
             if one.process.returncode is not None:
-                assert await one.ends() in {LOST, 0, -signal.SIGKILL}, one.output
+                assert await one.ends() in {LOST, 0, -signal.SIGKILL, signal.SIGALRM}, one.output
                 del self.alive[name]
         while len(self.alive) < self.size:
             number = self._numbers()
-            name = f"{self.namespace}-{number}"
-            file = await account(self.user, self.plane, self.folder, name, EVERYTHING)
-            times = (LEASE_DURATION, RENEW_DEADLINE, RETRY_PERIOD)
-            part = Part(str(file), self.namespace, user_of(name), *times, clock_jumps=number % 2 == 1)
-            words = (sys.executable, "-P", str(Path(replica.__file__)), msgspec.json.encode(part).decode())
-            self.alive[name] = await self.stack.enter_async_context(command(*words))
-            self.names.append(name)
+            await self.join(f"{self.namespace}-{number}", clock_jumps=number % 2 == 1)
         for one in self.alive.values():
             await one.says("waiting to lead", timeout=PATIENCE)
             await one.says("watch established", timeout=PATIENCE)
+
+    async def join(self, name: str, **fate: bool) -> Program:
+        """Start a replica of that name, which is a user of its own."""
+        file = await account(self.user, self.plane, self.folder, name, EVERYTHING)
+        part = Part(str(file), self.namespace, user_of(name), LEASE_DURATION, RENEW_DEADLINE, RETRY_PERIOD, **fate)
+        words = (sys.executable, "-P", str(Path(replica.__file__)), msgspec.json.encode(part).decode())
+        self.alive[name] = await self.stack.enter_async_context(command(*words))
+        self.names.append(name)
+        return self.alive[name]
 
     async def leader(self, *, but: str = "") -> str:
         """The replica that leads, and has written already; one that is not `but`."""
@@ -151,6 +154,22 @@ async def test_no_former_leader_writes_and_the_next_one_takes_over(
         assert {flap.before for flap in troupe.flaps} <= set(order)
         if full:
             assert [one for one in took if one[1] > WITHIN[one[0]] + GENEROSITY] == []
+
+
+async def test_a_write_that_was_about_to_be_sent_when_the_leader_was_stopped_is_never_sent(
+    plane: ControlPlane, user: World, tmp_path: Path
+):
+    namespace = f"gap-{uuid4().hex[:6]}"
+    await user.have(CONFIGMAPS, f"{PREFIX}0", namespace)
+    async with AsyncExitStack() as stack:
+        troupe = Troupe(plane, user, namespace, tmp_path, stack, 2)
+        first = await troupe.join(f"{namespace}-first", stops_in_the_gap=True)
+        await eventually(first.stands_still, timeout=PATIENCE)
+        await troupe.leader()
+        first.process.send_signal(signal.SIGCONT)
+        code = await first.ends(timeout=PATIENCE)
+        assert (code, writes(plane, user_of(f"{namespace}-first"))) == (signal.SIGALRM, []), first.output
+        await troupe.fill()
 
 
 async def flaps(plane: ControlPlane, user: World, folder: Path, size: int, times: int) -> Troupe:

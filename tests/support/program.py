@@ -56,6 +56,11 @@ class Program:
         except TimeoutError:
             raise AssertionError(f"it never said {text!r}:\n{self.output}") from None
 
+    async def stands_still(self) -> bool:
+        """Whether it is stopped by a signal."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        return stat.rpartition(")")[2].split()[0] == "T"
+
     async def ends(self, *, timeout: float = 40.0) -> int:
         """Its exit code, once it has ended by itself and all it said is read."""
         async with asyncio.timeout(timeout):

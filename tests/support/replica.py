@@ -4,6 +4,7 @@ It writes for as long as it leads and as often as it may, so that a write that c
 """
 
 import asyncio
+import os
 import random
 import signal
 import sys
@@ -26,9 +27,11 @@ from aimctrl.runtime import (
     Result,
     configure_logging,
     connect,
+    dialling,
     leader,
 )
 from aimctrl.runtime.errors import LeadershipLostError
+from aimctrl.runtime.wire import Wire
 
 LOST = 4
 """Its exit code when it leads no longer."""
@@ -41,7 +44,11 @@ PAUSE = 0.02
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Who it is, where it works, the times of its Lease, and whether its wall clock is to be relied on."""
+    """Who it is, where it works, the times of its Lease, and what befalls it.
+
+    `clock_jumps`: its wall clock is not to be relied on. `stops_in_the_gap`: it is stopped (SIGSTOP) with its first
+    write between the last look at its leadership and the sending.
+    """
 
     kubeconfig: str
     namespace: str
@@ -49,7 +56,8 @@ class Part(msgspec.Struct, frozen=True):
     lease_duration: float
     renew_deadline: float
     retry_period: float
-    clock_jumps: bool
+    clock_jumps: bool = False
+    stops_in_the_gap: bool = False
 
 
 class Jumping(datetime):
@@ -58,6 +66,15 @@ class Jumping(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "Jumping":
         return super().now(tz) + timedelta(hours=random.choice((-1, 1)))
+
+
+class Stopping(Wire):
+    """A connection whose process stands still when a write has been handed to it, and has not been sent."""
+
+    def send(self, request: bytes, *, limit: int = 0, streams: bool = False) -> None:
+        if request.startswith(b"PATCH") and b"/configmaps/" in request:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        super().send(request, limit=limit, streams=streams)
 
 
 class Signer:
@@ -85,7 +102,7 @@ async def work(part: Part) -> int:
         "replicas", part.namespace, part.identity, part.lease_duration, part.renew_deadline, part.retry_period
     )
     async with Client(connection) as client, Client(connection, timeout=part.renew_deadline / 2) as for_the_lease:
-        elector = LeaderElector(for_the_lease, options)
+        elector = LeaderElector(for_the_lease, options, self_fencing=True)
         manager = Manager(
             client, namespaces=[part.namespace], leader=elector, options=ManagerOptions(grace_period=10.0)
         )
@@ -105,6 +122,8 @@ def main() -> int:
     configure_logging("json", "info")
     if part.clock_jumps:
         leader.datetime = Jumping
+    if part.stops_in_the_gap:
+        dialling.Wire = Stopping
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work(part))
 

@@ -48,6 +48,11 @@ class LeaderOptions:
                 f"{self.lease_duration:g}, {self.renew_deadline:g} and {self.retry_period:g} seconds"
             )
 
+    @property
+    def leeway(self) -> float:
+        """Seconds from when a leader has given up to when another may lead."""
+        return self.lease_duration - self.renew_deadline
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

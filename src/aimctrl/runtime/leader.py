@@ -22,6 +22,7 @@ from aimctrl.runtime.errors import (
     LeadershipLostError,
     NotFoundError,
 )
+from aimctrl.runtime.fence import can_end_process, end_process_after
 
 log = structlog.get_logger(__name__)
 
@@ -45,15 +46,29 @@ class LeaderElector:
     """Takes part in one election; `elected` is set once this process leads.
 
     `client` is for the elector alone: its requests must not wait behind others, nor be fenced.
+
+    With `self_fencing` the kernel ends this process halfway from where it has to give up its leadership to where
+    another may lead, if it has not by then: because it was stopped, had no CPU, or something blocks its event loop.
+    For programs that are a controller and nothing else: it takes SIGALRM and the interval timer; the exit code is 14.
+
+    Raises ValueError where the system has no such timer.
     """
 
     def __init__(
-        self, client: Client, options: LeaderOptions, *, clock: Callable[[], float] = suspend_aware_clock
+        self,
+        client: Client,
+        options: LeaderOptions,
+        *,
+        clock: Callable[[], float] = suspend_aware_clock,
+        self_fencing: bool = False,
     ) -> None:
+        if self_fencing and not can_end_process():
+            raise ValueError("self_fencing needs a Unix system: this one has no interval timers")
         self.options = options
         self.elected = asyncio.Event()
         self._client = client
         self._clock = clock
+        self._self_fencing = self_fencing
         self._key = Key(options.namespace, options.name)
         self._election = Election(options)
         self._claimed = False
@@ -82,7 +97,7 @@ class LeaderElector:
 
         To be called when nothing works under this leadership any more. Cancelled, the Lease runs out by itself.
         """
-        self._election.stop(self._clock())
+        self._stop()
         if not self._claimed:
             return
         try:
@@ -104,13 +119,19 @@ class LeaderElector:
             if left:
                 await self._attempt(left)
             pause = max(0.0, self.options.retry_period - (self._clock() - began))
-            if self._election.taken_over():
-                raise LeadershipLostError(f"lease {self._key} was taken over by {self._election.holder or 'nobody'}")
-            if not self.is_leader():
-                raise LeadershipLostError(
-                    f"lease {self._key} could not be renewed within {self.options.renew_deadline:g} s"
-                    + (f": {self._trouble}" if self._trouble else "")
-                )
+            lost = self._lost()
+            if lost:
+                self._stop()
+                raise LeadershipLostError(f"lease {self._key} {lost}")
+
+    def _lost(self) -> str:
+        """Why leadership is lost; empty while it is not."""
+        if self._election.taken_over():
+            return f"was taken over by {self._election.holder or 'nobody'}"
+        if self.is_leader():
+            return ""
+        trouble = f": {self._trouble}" if self._trouble else ""
+        return f"could not be renewed within {self.options.renew_deadline:g} s{trouble}"
 
     async def _attempt(self, seconds: float) -> None:
         """Read where needed, then claim or renew, all within so many seconds; each kind of trouble is logged once.
@@ -152,7 +173,15 @@ class LeaderElector:
                 meta = await self._client.create(LEASES, claim.body)
             else:
                 meta = await self._client.patch(LEASES, self._key, claim.body)
-        self._election.granted(claim, meta.resource_version, sent=sent, now=self._clock())
+        now = self._clock()
+        if self._election.granted(claim, meta.resource_version, sent=sent, now=now) and self._self_fencing:
+            end_process_after(self._election.remaining(now) + self.options.leeway / 2)
+
+    def _stop(self) -> None:
+        """Lead no longer; nothing is written from here on, so that the process may go on."""
+        self._election.stop(self._clock())
+        if self._self_fencing:
+            end_process_after(0)
 
     def _patience(self) -> asyncio.Timeout:
         return asyncio.timeout(self.options.renew_deadline / 2)

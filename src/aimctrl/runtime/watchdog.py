@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from aimctrl.runtime.fence import leave_alarms
+
 log = structlog.get_logger(__name__)
 
 FRAMES = 30
@@ -68,6 +70,7 @@ class _Watch:
         self._answered.set()
 
     def run(self) -> None:
+        leave_alarms()
         while not self._over.wait(self._limit):
             self._answered.clear()
             asked = monotonic()

@@ -115,10 +115,11 @@ CUT = ConnectionFailedError(Answer(message="connection refused"))
 class Member:
     """An elector with its link and a clock that may be ahead of the loop's, as after a suspend."""
 
-    def __init__(self, server: Leases, name: str) -> None:
+    def __init__(self, server: Leases, name: str, *, self_fencing: bool = False) -> None:
         self.link = Link(server)
         self.ahead = 0.0
-        self.elector = LeaderElector(self.link, LeaderOptions("op", "ns", name), clock=self.clock)
+        options = LeaderOptions("op", "ns", name)
+        self.elector = LeaderElector(self.link, options, clock=self.clock, self_fencing=self_fencing)
         self.task: asyncio.Task[None] | None = None
 
     def clock(self) -> float:
@@ -141,10 +142,10 @@ class Member:
 
 
 @asynccontextmanager
-async def members(*names: str) -> AsyncIterator[tuple[Leases, list[Member]]]:
+async def members(*names: str, self_fencing: bool = False) -> AsyncIterator[tuple[Leases, list[Member]]]:
     """Electors that are watched all the time: never two of them lead."""
     server = Leases()
-    all_of_them = [Member(server, name) for name in names]
+    all_of_them = [Member(server, name, self_fencing=self_fencing) for name in names]
 
     async def watch() -> None:
         while True:
@@ -213,6 +214,44 @@ async def test_a_leader_cut_off_stops_before_another_starts(fault: str) -> None:
         assert "could not be renewed within 10 s" in await within(10.0, a.lost())
         assert not b.elector.is_leader()
         await within(8.0, b.elector.elected.wait())
+
+
+@pytest.fixture
+def alarms(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When the process would have been ended, each time that is said anew; 0 for not at all."""
+    told: list[float] = []
+
+    def tell(seconds: float) -> None:
+        told.append(seconds and asyncio.get_running_loop().time() + seconds)
+
+    monkeypatch.setattr(leader, "end_process_after", tell)
+    return told
+
+
+async def test_a_self_fencing_leader_that_stands_still_is_ended_after_its_own_time_and_before_anothers(
+    alarms: list[float],
+) -> None:
+    async with members("a", "b", self_fencing=True) as (_, [a, b]):
+        await within(0.1, a.start().elector.elected.wait())
+        b.start()
+        await asyncio.sleep(20)
+        assert len(alarms) > 9, "put off by each renewal"
+        a.link.deaf = True
+        ends = alarms[-1]
+        await within(10.0, a.lost())
+        assert asyncio.get_running_loop().time() < ends
+        assert alarms[-1] == 0, "it gave up by itself, and goes on"
+        await within(8.0, b.elector.elected.wait())
+        assert asyncio.get_running_loop().time() > ends
+        await b.elector.release()
+        assert alarms[-1] == 0
+
+
+async def test_without_self_fencing_no_process_is_ended(alarms: list[float]) -> None:
+    async with members("a") as (_, [a]):
+        await within(0.1, a.start().elector.elected.wait())
+        await a.elector.release()
+        assert alarms == []
 
 
 async def test_a_fault_shorter_than_the_deadline_costs_nothing() -> None:

@@ -1,8 +1,8 @@
 """Collections as an API server serves them, in memory: lists, pages, watches with bookmarks; and its faults, on request."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import takewhile
 
 import msgspec
 
@@ -164,17 +164,22 @@ def _bookmark(version, annotations=None):
 
 class _Lines:
     def __init__(self, queue):
-        self._lines = self._said(queue)
-
-    def __aiter__(self) -> AsyncIterator[list[bytes]]:
-        return self._lines
+        self._queue = queue
 
     async def each(self, take):
-        async for lines in self._lines:
-            take(lines)
+        """Whatever has come by then is one batch."""
+        while True:
+            lines = [await self._queue.get()]
+            while not self._queue.empty():
+                lines.append(self._queue.get_nowait())
+            if whole := list(takewhile(_is_line, lines)):
+                take(whole)
+            end = next((line for line in lines if not _is_line(line)), b"")
+            if end is None:
+                return
+            if isinstance(end, Exception):
+                raise end
 
-    async def _said(self, queue):
-        while (line := await queue.get()) is not None:
-            if isinstance(line, Exception):
-                raise line
-            yield [line]
+
+def _is_line(line):
+    return isinstance(line, bytes)

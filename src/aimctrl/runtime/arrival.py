@@ -64,10 +64,12 @@ def without_managed_fields(text: bytes, managed: bytes) -> bytes:
 
     The same text elsewhere in the object stays: a place that is not surely the right one is tried and looked at.
     """
+    at = text.find(_FIELD)
+    value = at + len(_FIELD)
+    if at >= 0 and text.startswith(managed, value) and _leads_with_metadata(text) is not None:
+        return _cut(text, at, value + len(managed))
     field = _FIELD + managed
     at = text.find(field)
-    if at >= 0 and text.find(_FIELD) == at and _leads_with_metadata(text) is not None:
-        return _cut(text, at, at + len(field))
     while at >= 0:
         shorter = _cut(text, at, at + len(field))
         if not bytes(_decode(shorter).metadata.managed_fields):

@@ -213,26 +213,36 @@ class Reflector:
             return Signal.REFUSED if self._machine.listing else Signal.ENDED
 
     async def _follow(self, batches: Batches, silent: Alarm) -> Signal:
-        listed = aiter(batches)
-        while self._machine.listing:
-            silent.begins()
-            lines = await anext(listed, None)
-            silent.ends()
-            if lines is None:
-                return Signal.ENDED
-            self._contact()
-            for line in lines:
-                event = read_event(line)
-                if event.type == "BOOKMARK" and self._machine.listing:
-                    await self._listed(event)
-                else:
-                    self._take(event)
-                self._healthy = True
-                if perf_counter() - self._slice_began > _SLICE_SECONDS:
-                    await self._breathe()
         silent.begins()
+        if self._machine.listing:
+            try:
+                await batches.each(partial(self._listing, silent))
+            except _ListEndsError as end:
+                silent.ends()
+                await self._feed(Signal.SYNCED, version=end.version)
+                self._arrived(silent, end.rest)
+            else:
+                return Signal.ENDED
         await batches.each(partial(self._arrived, silent))
         return Signal.ENDED
+
+    def _listing(self, silent: Alarm, lines: list[bytes]) -> None:
+        """Take in what a list that streams brings, in the moment it arrives.
+
+        Raises _ListEndsError.
+        """
+        self.last_contact = silent.begins()
+        for at, line in enumerate(lines, 1):
+            event = read_event(line)
+            if event.type == "BOOKMARK":
+                version, ends = read_bookmark(event)
+                if ends:
+                    raise _ListEndsError(version, lines[at:])
+            elif event.type == "ERROR":
+                raise self._error(event)
+            else:
+                self._keep(event.object, gone=event.type == "DELETED")
+            self._healthy = True
 
     def _arrived(self, silent: Alarm, lines: list[bytes]) -> None:
         """Take in what a watch brings, in the moment it arrives."""
@@ -245,16 +255,10 @@ class Reflector:
         idle = self.scope.idle_seconds
         return min(idle, LIST_IDLE_SECONDS) if self._machine.listing else idle
 
-    def _take(self, event: Event) -> None:
-        if event.type != "ERROR" and self._machine.listing:
-            self._keep(event.object, gone=event.type == "DELETED")
-        else:
-            self._deliver(event)
-
     def _deliver(self, event: Event) -> None:
         kind = event.type
         if kind == "ERROR":
-            raise from_status(event.object, Call("GET", self.scope.kind.path(self.scope.namespace)))
+            raise self._error(event)
         if kind == "BOOKMARK":
             version = int(read_bookmark(event)[0])
         else:
@@ -267,10 +271,8 @@ class Reflector:
         self._machine.progress(str(version))
         self._sink.advance(version, self.scope)
 
-    async def _listed(self, event: Event) -> None:
-        version, ends = read_bookmark(event)
-        if ends:
-            await self._feed(Signal.SYNCED, version=version)
+    def _error(self, event: Event) -> ApiError:
+        return from_status(event.object, Call("GET", self.scope.kind.path(self.scope.namespace)))
 
     def _keep(self, raw: bytes | msgspec.Raw, *, gone: bool = False) -> None:
         arrival = self._read(raw)
@@ -376,6 +378,15 @@ class Reflector:
 
     def _labels(self) -> dict[str, str]:
         return {"kind": str(self.scope.kind), "namespace": self.scope.namespace}
+
+
+class _ListEndsError(Exception):
+    """The list is complete as of that version; `rest` are the lines that came after it in one batch."""
+
+    def __init__(self, version: str, rest: list[bytes]) -> None:
+        super().__init__(version)
+        self.version = version
+        self.rest = rest
 
 
 def _same(held: Entry, new: Entry) -> bool:

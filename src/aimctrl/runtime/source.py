@@ -1,6 +1,6 @@
 """The part of the Client that informers use."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -11,10 +11,6 @@ from aimctrl.runtime.client import Page
 
 class Batches(Protocol):
     """Lines that stream in (runtime/lines.py)."""
-
-    def __aiter__(self) -> AsyncIterator[list[bytes]]:
-        """Batch by batch, each when it is asked for."""
-        ...
 
     async def each(self, take: Callable[[list[bytes]], None]) -> None:
         """Batch by batch, each in the moment it arrives; what `take` raises ends it."""

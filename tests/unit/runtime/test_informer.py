@@ -1,6 +1,7 @@
 """Informers against an API server in memory: what handlers hear, and how informers are shared; time is virtual."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 from structlog.testing import capture_logs
@@ -37,6 +38,25 @@ async def test_the_first_list_is_told_oldest_first_then_by_key_and_marked(api):
         assert log == ["b:->2 initial", "c:->1 initial", "a:->3 initial"]
         assert informer.synced.is_set()
         assert informer.lister.availability == Available()
+
+
+async def test_changes_that_come_with_the_end_of_a_streamed_list_follow_it():
+    api = FakeApi()
+    stream = api.stream
+
+    @asynccontextmanager
+    async def late(path, query, **rest):
+        async with stream(path, query, **rest) as lines:
+            api.put("pods", "a", "x")
+            api.put("pods", "b", "x")
+            yield lines
+
+    api.put("pods", "a", "x")
+    api.stream = late
+    async with following(api, PODS) as (_, log):
+        await quiet()
+        assert log == ["a:->1 initial", "a:1->2", "b:->3"]
+        assert len(api.asked) == 1
 
 
 async def test_changes_are_told_as_they_come_and_the_cache_is_ahead_of_the_handlers(api):

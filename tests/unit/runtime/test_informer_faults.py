@@ -159,14 +159,14 @@ async def test_a_server_that_ignores_the_wish_for_a_streamed_list_is_asked_for_p
     @asynccontextmanager
     async def old(path, query, **rest):
         if "sendInitialEvents" in query:
-            yield _never()
+            yield Silence()
         else:
             async with stream(path, query, **rest) as lines:
                 yield lines
 
-    async def _never():
-        await asyncio.Event().wait()
-        yield []
+    class Silence:
+        async def each(self, _take):
+            await asyncio.Event().wait()
 
     api.stream = old
     api.put("pods", "a", "x")

@@ -29,23 +29,23 @@ class UntrustedError(ConnectError):
     """The server's certificate is not to be trusted, by what we know."""
 
 
-async def dialled(connection: Connection) -> Wire:
-    """A new connection, that trusts what is to be trusted by now.
+async def dialled(connection: Connection, buffer: memoryview) -> Wire:
+    """A new connection, that trusts what is to be trusted by now; `buffer` is for what it reads (`read_buffer`).
 
     Raises ConnectError. Cancelling closes what there is of it.
     """
     server = urlsplit(connection.server)
     try:
         if connection.proxy:
-            return await _through_proxy(connection, server)
-        return await _direct(server, _trust(connection, server), connection.server_name)
+            return await _through_proxy(connection, server, buffer)
+        return await _direct(server, _trust(connection, server), buffer, connection.server_name)
     except ssl.SSLCertVerificationError as error:
         raise UntrustedError(f"cannot connect to {server.netloc}: {error}") from error
     except (OSError, ValueError) as error:  # a name that is none is a ValueError
         raise ConnectError(f"cannot connect to {server.netloc}: {error or type(error).__name__}") from error
 
 
-async def _direct(place: SplitResult, trust: ssl.SSLContext | None, server_name: str = "") -> Wire:
+async def _direct(place: SplitResult, trust: ssl.SSLContext | None, buffer: memoryview, server_name: str = "") -> Wire:
     host = place.hostname or ""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, place.port or _PORTS[place.scheme], type=socket.SOCK_STREAM)
@@ -54,36 +54,37 @@ async def _direct(place: SplitResult, trust: ssl.SSLContext | None, server_name:
     )
     name = (server_name or host) if trust else None
     try:
-        _, wire = await loop.create_connection(Wire, sock=made, ssl=trust, server_hostname=name)
+        _, wire = await loop.create_connection(lambda: Wire(buffer), sock=made, ssl=trust, server_hostname=name)
     except BaseException:
         made.close()
         raise
     return wire
 
 
-async def _through_proxy(connection: Connection, server: SplitResult) -> Wire:
+async def _through_proxy(connection: Connection, server: SplitResult, buffer: memoryview) -> Wire:
     """A tunnel for TLS; a proxy that is told the whole URL for what is not encrypted (`target`)."""
     proxy = urlsplit(connection.proxy)
     if proxy.scheme not in _PORTS:
         raise ValueError(f"the proxy {connection.proxy!r} is no http or https proxy")
-    wire = await _direct(proxy, (connection.ssl or ssl.create_default_context()) if proxy.scheme == "https" else None)
+    trust = (connection.ssl or ssl.create_default_context()) if proxy.scheme == "https" else None
+    wire = await _direct(proxy, trust, buffer)
     if server.scheme == "http":
         return wire
     try:
-        return await _tunnel(wire, connection, server)
+        return await _tunnel(wire, connection, server, buffer)
     except BaseException:
         wire.abort()
         raise
 
 
-async def _tunnel(outer: Wire, connection: Connection, server: SplitResult) -> Wire:
+async def _tunnel(outer: Wire, connection: Connection, server: SplitResult, buffer: memoryview) -> Wire:
     host = server.hostname or ""
     place = f"{f'[{host}]' if ':' in host else host}:{server.port or _PORTS[server.scheme]}"
     outer.send(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{proxy_proof(connection)}\r\n".encode(), streams=True)
     status = await outer.head()
     if not 200 <= status < 300:
         raise ConnectError(f"the proxy answered {status}")
-    inner, trust = Wire(), _trust(connection, server)
+    inner, trust = Wire(buffer), _trust(connection, server)
     assert outer.transport is not None, "it has answered"
     assert trust is not None, "a tunnel is for TLS"
     loop = asyncio.get_running_loop()

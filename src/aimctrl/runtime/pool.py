@@ -5,7 +5,7 @@ from ssl import SSLContext
 
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.dialling import dialled
-from aimctrl.runtime.wire import Wire
+from aimctrl.runtime.wire import Wire, read_buffer
 
 KEPT_SECONDS = 60.0
 """How long a connection that nobody uses is kept; the API server closes it after 90 s or more."""
@@ -20,6 +20,7 @@ class Pool:
         self._idle: list[Wire] = []
         self._trusted: SSLContext | None = None
         self._out: dict[Wire, SSLContext | None] = {}
+        self._buffer = read_buffer()
         self._closed = False
 
     async def take(self) -> Wire:
@@ -50,7 +51,7 @@ class Pool:
         Raises ConnectError.
         """
         trusted = self._connection.ssl
-        wire = await dialled(self._connection)
+        wire = await dialled(self._connection, self._buffer)
         if self._closed:
             wire.abort()
         self._out[wire] = trusted

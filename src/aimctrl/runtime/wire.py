@@ -15,7 +15,7 @@ _BUFFERED = 1 << 18
 """Bytes of a stream that may wait to be read before the sender is made to wait."""
 
 _GULP = 1 << 16
-"""Bytes of a stream taken at once after which others have the event loop before more is read."""
+"""Bytes read at once, after which others have the event loop before more is read."""
 
 _REFUSAL = 1 << 20
 """Bytes of an answer that is no success that are read at most: nobody wants to know more."""
@@ -39,18 +39,24 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Wire(asyncio.Protocol):
+def read_buffer() -> memoryview:
+    """Where connections of one event loop, which reads one after the other, put what they read until it is parsed."""
+    return memoryview(bytearray(_GULP))
+
+
+class Wire(asyncio.BufferedProtocol):
     """A connection; `send`, then either `answer` or `head` and `piece`s or `pour`, all by one task.
 
     Whoever is cancelled in between, or has had enough, calls `abort`. All of them raise OSError where the connection
     failed: DisconnectedError, NoHttpError, or what the system says.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, buffer: memoryview) -> None:
         self.transport: asyncio.Transport | None = None
         self.idle_since = 0.0
         self.status = 0
         self.retry_after: str | None = None
+        self._buffer = buffer
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[bytes], None] | None = None
@@ -111,7 +117,7 @@ class Wire(asyncio.Protocol):
     async def pour(self, take: Callable[[bytes], None]) -> None:
         """Hand over each piece in the moment it arrives, which wakes no task, until the end.
 
-        What `take` raises ends it. After a large piece other tasks run before the next.
+        What `take` raises ends it.
         """
         while self._parts:
             take(await self.piece())
@@ -134,13 +140,17 @@ class Wire(asyncio.Protocol):
         """It is open."""
         self.transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes have arrived."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - as asyncio wants it
+        """Where to put what arrives next."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes have arrived."""
         if self._done or not self._asked:
             self.abort()  # nobody has asked for that; what follows could be taken for the next answer
             return
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._buffer[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(NoHttpError(f"no HTTP: {error}"))
             self.abort()
@@ -205,7 +215,7 @@ class Wire(asyncio.Protocol):
         return 0 < self._wanted <= self._size
 
     def _pour(self, take: Callable[[bytes], None]) -> None:
-        parts, size = self._parts, self._size
+        parts = self._parts
         if parts:
             self._parts, self._size = [], 0
             try:
@@ -217,10 +227,6 @@ class Wire(asyncio.Protocol):
                 return
         if self._done:
             self._wake()
-        elif size > _GULP and self.transport is not None and not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         if self._paused and self.transport is not None and not self.lost:

@@ -11,7 +11,7 @@ from aimctrl.runtime import pool as pools
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.dialling import ConnectError, UntrustedError, dialled, proxy_proof, target
 from aimctrl.runtime.pool import Pool
-from aimctrl.runtime.wire import Wire
+from aimctrl.runtime.wire import Wire, read_buffer
 from support.certificates import server_certificate
 from support.raw import listening
 
@@ -163,7 +163,7 @@ async def test_a_place_is_free_again_where_no_connection_came_about() -> None:
 async def test_a_server_that_cannot_be_reached_is_named(server: str) -> None:
     async with asyncio.timeout(60):
         with pytest.raises(ConnectError, match="cannot connect to " + server.split("/")[2]):
-            await dialled(Connection(server))
+            await dialled(Connection(server), read_buffer())
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["http proxy", "https proxy"])
@@ -179,7 +179,7 @@ async def test_tls_goes_through_a_proxy_in_a_tunnel(tmp_path: Path, *, encrypted
             proxy=f"{'https' if encrypted else 'http'}://us%40er:secret@127.0.0.1:{via}",
             server_name="kubernetes",
         )
-        wire = await dialled(connection)
+        wire = await dialled(connection, read_buffer())
         assert [await asked(wire), await asked(wire)] == [b"ok", b"ok"]
         wire.abort()
     [head] = proxy.asked
@@ -192,19 +192,19 @@ async def test_a_proxy_that_refuses_is_told() -> None:
     proxy = Proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
     async with listening(proxy.serve) as via:
         with pytest.raises(ConnectError, match="the proxy answered 407"):
-            await dialled(Connection("https://127.0.0.1:6443", proxy=f"http://127.0.0.1:{via}"))
+            await dialled(Connection("https://127.0.0.1:6443", proxy=f"http://127.0.0.1:{via}"), read_buffer())
 
 
 async def test_a_proxy_of_another_kind_is_told() -> None:
     with pytest.raises(ConnectError, match=r"socks5://127\.0\.0\.1:1' is no http or https proxy"):
-        await dialled(Connection("https://127.0.0.1:6443", proxy="socks5://127.0.0.1:1"))
+        await dialled(Connection("https://127.0.0.1:6443", proxy="socks5://127.0.0.1:1"), read_buffer())
 
 
 async def test_what_is_not_encrypted_is_asked_of_the_proxy_itself() -> None:
     proxy = Server()
     async with listening(proxy.serve) as via:
         connection = Connection("http://10.0.0.1:8080/prefix", proxy=f"http://me@127.0.0.1:{via}")
-        wire = await dialled(connection)
+        wire = await dialled(connection, read_buffer())
         assert await asked(wire, f"{target(connection)}/version") == b"ok"
         wire.abort()
     assert proxy.heads[0].startswith(b"GET http://10.0.0.1:8080/prefix/version HTTP/1.1\r\n")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from aimctrl.runtime.wire import Answer, DisconnectedError, NoHttpError, Wire
+from aimctrl.runtime.wire import Answer, DisconnectedError, NoHttpError, Wire, read_buffer
 from support.raw import Script, listening
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
@@ -32,7 +32,7 @@ async def wired(script: Script) -> AsyncIterator[Wire]:
     """A connection to a server that does that."""
 
     async with listening(script) as port:
-        _, wire = await asyncio.get_running_loop().create_connection(Wire, "127.0.0.1", port)
+        _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(read_buffer()), "127.0.0.1", port)
         try:
             yield wire
         finally:
@@ -274,8 +274,8 @@ async def test_a_flood_that_is_poured_leaves_the_event_loop_to_others() -> None:
         await pour(wire, lambda piece: pieces.append((turns, len(piece))))
         task.cancel()
     assert sum(length for _, length in pieces) == size
-    large = [turn for turn, length in pieces if length > 1 << 16]
-    assert len(set(large)) >= len(large) - 1  # what had arrived before is handed over besides
+    assert len(pieces) > 100
+    assert len({turn for turn, _ in pieces}) >= len(pieces) - 1  # what had arrived before is handed over besides
 
 
 async def test_a_stream_is_poured_no_more_once_whoever_poured_is_cancelled() -> None:

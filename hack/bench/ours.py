@@ -116,7 +116,7 @@ async def _main(options: argparse.Namespace) -> None:
             "widgets",
             WIDGETS,
             widgets,
-            watches=(owns(CONFIGMAPS, WIDGETS),),
+            watches=(owns(CONFIGMAPS, WIDGETS, keep_managed_fields=False),),
             predicate=_generation_changed if options.generation_only else spec_changed,
             options=ControllerOptions(max_concurrent=options.workers),
         )

@@ -20,6 +20,9 @@ class NoView(msgspec.Struct, gc=False):
     """The view of an index that needs nothing but metadata."""
 
 
+_NO_VIEW = NoView()
+
+
 class _Metadata(msgspec.Struct):
     metadata: Meta
 
@@ -179,16 +182,18 @@ class Indexes:
         return sorted(held) if isinstance(held, dict) else [held]
 
     def _values(self, key: Key, raw: bytes, only: str) -> Iterator[tuple[str, str]]:
-        chosen = [index for index in self._indexes.values() if not only or index.name == only]
         meta = decode_meta(raw)
-        views: dict[type[msgspec.Struct], Any] = {NoView: NoView()}
-        for index in chosen:
+        views: dict[type[msgspec.Struct], Any] = {NoView: _NO_VIEW}
+        for name, index in self._indexes.items():
+            if only and name != only:
+                continue
             try:
-                if index.view not in views:
-                    views[index.view] = self._decoders[index.view](raw)
-                values = sorted(set(index.keys(meta, views[index.view])))
+                view = views.get(index.view)
+                if view is None:
+                    view = views[index.view] = self._decoders[index.view](raw)
+                values = dict.fromkeys(index.keys(meta, view))
             except Exception as error:  # noqa: BLE001 - one object or a faulty function must not end the watch
-                log.warning("object not indexed", index=index.name, key=str(key), error=str(error))
+                log.warning("object not indexed", index=name, key=str(key), error=str(error))
                 continue
             for value in values:
-                yield index.name, value
+                yield name, value

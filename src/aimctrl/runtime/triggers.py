@@ -40,14 +40,24 @@ class Watch:
         return self.reason or f"{self.kind.name} changed"
 
 
-def owns(kind: Kind[Any], owner: Kind[Any], *, selector: str = "", controller_only: bool = True) -> Watch:
-    """Look at the `owner` of an object of `kind` whenever that object changes in any way."""
+def owns(
+    kind: Kind[Any],
+    owner: Kind[Any],
+    *,
+    selector: str = "",
+    controller_only: bool = True,
+    keep_managed_fields: bool = True,
+) -> Watch:
+    """Look at the `owner` of an object of `kind` whenever that object changes in any way.
+
+    Children that no applier writes need no `managedFields` in the cache, which are up to half of a small object.
+    """
     return Watch(
         kind,
         owner_of(owner, controller_only=controller_only),
         selector=selector,
         reason=f"{kind.name} owned",
-        keep_managed_fields=True,
+        keep_managed_fields=keep_managed_fields,
     )
 
 

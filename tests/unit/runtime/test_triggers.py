@@ -97,6 +97,7 @@ def test_a_mapper_of_metadata_names_each_key_once() -> None:
 def test_watching_owned_children_keeps_their_managed_fields_for_the_applier() -> None:
     watch = owns(CHILD, OWNER, selector="a=b")
     assert (watch.kind, watch.selector, watch.keep_managed_fields, watch.label) == (CHILD, "a=b", True, "Child owned")
+    assert not owns(CHILD, OWNER, keep_managed_fields=False).keep_managed_fields
 
 
 def test_a_watch_without_a_reason_is_told_by_its_kind() -> None:

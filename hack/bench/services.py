@@ -18,6 +18,7 @@ from aimctrl.api.kinds import AIM_MODEL, AIM_RUNTIME_CONFIG, AIM_SERVICE, AIM_SE
 from aimctrl.kube.core import NAMESPACES, NODES
 from aimctrl.kube.kinds import Kind
 from aimctrl.runtime import Client, connect
+from aimctrl.runtime.client import all_items
 from bench import programs
 from bench.cases import PATIENCE, Figures
 from bench.load import SENDER
@@ -119,13 +120,8 @@ async def _all_run(plane: ControlPlane, count: int) -> None:
 
 
 async def _running(client: Client) -> int:
-    found, token = 0, ""
-    while True:
-        page = await client.list_page(AIM_SERVICE, token=token)
-        found += sum(AIM_SERVICE.decode(bytes(raw)).status.status == "Running" for raw in page.items)
-        token = page.token
-        if not token:
-            return found
+    services = all_items(lambda token: client.list_page(AIM_SERVICE, token=token))
+    return len([raw async for raw in services if AIM_SERVICE.decode(raw).status.status == "Running"])
 
 
 def _space(number: int) -> str:

@@ -142,12 +142,11 @@ async def _elector(settings: Settings, connection: "Connection", stack: AsyncExi
     from aimctrl.aim.options import LEASE
     from aimctrl.runtime.client import Client
     from aimctrl.runtime.election import LeaderOptions
-    from aimctrl.runtime.fence import can_end_process
     from aimctrl.runtime.leader import LeaderElector, unique_identity
 
     client = await stack.enter_async_context(Client(connection, timeout=LEASE_TIMEOUT))
     options = LeaderOptions(LEASE, settings.operator_namespace, unique_identity())
-    return LeaderElector(client, options, self_fencing=can_end_process())
+    return LeaderElector(client, options, self_fencing=True)
 
 
 def _on_signals(stop: Callable[[], object]) -> None:

@@ -132,7 +132,6 @@ class Reflector:
         self._cut_off = False
         self._expired = False
         self._wake = asyncio.Event()
-        self._slice_began = 0.0
         self._asked_at = 0.0
         self._urged = False
 
@@ -165,7 +164,6 @@ class Reflector:
     async def _turn(self) -> float:
         """One request and what comes of it; answers the seconds to wait before the next."""
         self._healthy = self.following = False
-        self._slice_began = perf_counter()
         self._asked_at = asyncio.get_running_loop().time()
         ask = self._machine.ask()
         try:
@@ -190,10 +188,12 @@ class Reflector:
             scope.kind, scope.namespace, selector=scope.selector, token=ask.token, accept=scope.list_accept
         )
         self._contact()
+        began = perf_counter()
         for raw in page.items:
             self._keep(raw)
-            if perf_counter() - self._slice_began > _SLICE_SECONDS:
-                await self._breathe()
+            if perf_counter() - began > _SLICE_SECONDS:
+                await asyncio.sleep(0)
+                began = perf_counter()
         signal = Signal.MORE if page.token else Signal.LISTED
         await self._feed(signal, version=page.version, token=page.token)
 
@@ -359,11 +359,6 @@ class Reflector:
 
     def _contact(self) -> None:
         self.last_contact = asyncio.get_running_loop().time()
-
-    async def _breathe(self) -> None:
-        """Let other tasks run: a lot has arrived at once."""
-        await asyncio.sleep(0)
-        self._slice_began = perf_counter()
 
     async def _rest(self, seconds: float) -> None:
         try:

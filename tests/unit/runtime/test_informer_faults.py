@@ -11,6 +11,7 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.informer import Informers
 from aimctrl.runtime.lister import Available, Unavailable
 from aimctrl.runtime.reflector import HOPELESS_FAILURES, IDLE_SECONDS, LIST_IDLE_SECONDS
+from aimctrl.runtime.watch import Backoff
 from support.fake_api import FakeApi, failure, no_answer
 from support.following import following, keys, quiet, running
 
@@ -33,11 +34,12 @@ def api(request):
 
 
 async def one_recovers(api):
-    """Until a watch is open again, and what follows on that at once."""
+    """Until a watch is open again, and what follows on that: others that have just asked wait a moment first."""
     for _ in range(300):
         await asyncio.sleep(0.1)
         if api.open_watches():
             break
+    await asyncio.sleep(Backoff.FIRST)
     await quiet()
 
 

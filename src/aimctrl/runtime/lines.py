@@ -53,13 +53,17 @@ class Lines:
             take(last)
 
     def _whole(self, piece: bytes) -> list[bytes]:
-        head, newline, tail = piece.rpartition(b"\n")
-        if not newline:
+        end = piece.find(b"\n")
+        if end < 0:
             self._rest.append(piece)
             return []
-        whole = b"".join([*self._rest, head]) if self._rest else head
-        self._rest = [tail] if tail else []
-        return whole.split(b"\n")
+        lines = [b"".join([*self._rest, piece[:end]]) if self._rest else piece[:end]]
+        start, end = end + 1, piece.find(b"\n", end + 1)
+        while end >= 0:  # bytes.split looks at each byte by itself
+            lines.append(piece[start:end])
+            start, end = end + 1, piece.find(b"\n", end + 1)
+        self._rest = [piece[start:]] if start < len(piece) else []
+        return lines
 
     def _last(self) -> list[bytes]:
         rest, self._rest = b"".join(self._rest), []

@@ -8,12 +8,25 @@ import msgspec
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.nesting import flattened
 from aimctrl.runtime.store import Entry
+from aimctrl.runtime.watch import BrokenLineError, Event, read_event
 
 _FIELD = b'"managedFields":'
 
-_leads_with_metadata = re.compile(rb'\{(?:"(?:apiVersion|kind)":"[^"\\]*",){0,2}"metadata":\{').match
+_TYPED = rb'\{(?:"(?:apiVersion|kind)":"[^"\\]*",){0,2}"metadata":\{'
 """Nothing but the type comes before `metadata`, so that the first `"managedFields":[` is the one in it: before it in
 the metadata are only strings (where quotes are escaped) and maps of strings (where no array can follow)."""
+
+_leads_with_metadata = re.compile(_TYPED).match
+
+_begins_as_usual = re.compile(rb'(\{"type":"(ADDED|MODIFIED|DELETED)","object":)' + _TYPED).match
+"""How the API server begins the line of a watch about an object; after the object it ends with one more brace."""
+
+_Head = tuple[bytes, int, bool]
+"""What `_begins_as_usual` finds in a line, where in it the object begins, and whether that is gone."""
+
+_HEADS_KNOWN = 16
+
+_ABOUT_NO_OBJECT = ("BOOKMARK", "ERROR")
 
 
 class _Meta(msgspec.Struct, gc=False, rename="camel"):
@@ -32,15 +45,26 @@ class _Object(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Object).decode
 
 
+class _Line(msgspec.Struct, gc=False):
+    object: _Object
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
 class Arrival(msgspec.Struct, gc=False):
-    """An object just read: its key, what is kept of it, and its creation time (RFC 3339, which sorts as text)."""
+    """An object just read: its key, what is kept of it, and its creation time (RFC 3339, which sorts as text).
+
+    `gone` says that it is there no more, and this is how it was last.
+    """
 
     key: Key
     entry: Entry
     created: str
+    gone: bool = False
 
 
-def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False) -> Arrival:
+def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False, gone: bool = False) -> Arrival:
     """Read one object's JSON; of one that is nested too deep the metadata, and that the rest cannot be read.
 
     Raises msgspec.DecodeError where it is no Kubernetes object, ValueError where its version is no integer.
@@ -56,7 +80,64 @@ def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False) -> Ar
         if managed:
             text = without_managed_fields(text, managed)
     entry = Entry(text, int(meta.resource_version), meta.generation)
-    return Arrival(Key(intern(meta.namespace), meta.name), entry, meta.creation_timestamp or "")
+    return Arrival(Key(intern(meta.namespace), meta.name), entry, meta.creation_timestamp or "", gone)
+
+
+class LineReader:
+    """Reads the lines of one watch; they are about objects of one kind, so that nearly all of them begin alike."""
+
+    def __init__(self) -> None:
+        self._heads: tuple[_Head, ...] = ()
+
+    def read(self, line: bytes, *, keep_managed_fields: bool = False) -> Arrival | Event:
+        """The object that a line is about, or the event where it is about none: a bookmark, an error.
+
+        Raises BrokenLineError.
+        """
+        head = self._head(line)
+        if head is None or not line.endswith(b"}}"):
+            return _read(line, keep_managed_fields=keep_managed_fields)
+        text, start, gone = head
+        try:
+            meta = _decode_line(line).object.metadata
+            version = int(meta.resource_version)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            return _read(line, keep_managed_fields=keep_managed_fields)
+        managed = b"" if keep_managed_fields else bytes(meta.managed_fields)
+        if managed:
+            cut = line.find(_FIELD, len(text))
+            end = cut + len(_FIELD) + len(managed)
+            if line.startswith(b",", end):
+                raw = line[start:cut] + line[end + 1 : -1]
+            else:
+                raw = line[start : cut - line.startswith(b",", cut - 1)] + line[end:-1]
+        else:
+            raw = line[start:-1]
+        key = Key(intern(meta.namespace), meta.name)
+        return Arrival(key, Entry(raw, version, meta.generation), meta.creation_timestamp or "", gone)
+
+    def _head(self, line: bytes) -> _Head | None:
+        for head in self._heads:
+            if line.startswith(head[0]):
+                return head
+        found = _begins_as_usual(line)
+        if found is None:
+            return None
+        head = found.group(), found.end(1), found.group(2) == b"DELETED"
+        if len(self._heads) < _HEADS_KNOWN:
+            self._heads = (*self._heads, head)
+        return head
+
+
+def _read(line: bytes, *, keep_managed_fields: bool) -> Arrival | Event:
+    """As `LineReader.read`, whatever form the line has."""
+    event = read_event(line)
+    if event.type in _ABOUT_NO_OBJECT:
+        return event
+    try:
+        return arrive(event.object, keep_managed_fields=keep_managed_fields, gone=event.type == "DELETED")
+    except ValueError as error:
+        raise BrokenLineError(f"an object: {error}") from error
 
 
 def without_managed_fields(text: bytes, managed: bytes) -> bytes:

@@ -13,7 +13,7 @@ import structlog
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.alarm import Alarm
 from aimctrl.runtime.answers import JSON, Call, from_status
-from aimctrl.runtime.arrival import Arrival, arrive
+from aimctrl.runtime.arrival import Arrival, LineReader, arrive
 from aimctrl.runtime.errors import (
     ApiError,
     ConnectionFailedError,
@@ -35,7 +35,6 @@ from aimctrl.runtime.watch import (
     Signal,
     StreamAsk,
     read_bookmark,
-    read_event,
     signal_of,
 )
 
@@ -125,6 +124,7 @@ class Reflector:
         self._in_a_row = 0
         self._source = source
         self._sink = sink
+        self._lines = LineReader()
         self._machine = Machine()
         self._backoff = Backoff(_chance.random)
         self._buffer: dict[Key, Arrival] = {}
@@ -190,12 +190,18 @@ class Reflector:
         self._contact()
         began = perf_counter()
         for raw in page.items:
-            self._keep(raw)
+            self._keep(self._listed(raw))
             if perf_counter() - began > _SLICE_SECONDS:
                 await asyncio.sleep(0)
                 began = perf_counter()
         signal = Signal.MORE if page.token else Signal.LISTED
         await self._feed(signal, version=page.version, token=page.token)
+
+    def _listed(self, raw: msgspec.Raw) -> Arrival:
+        try:
+            return arrive(raw, keep_managed_fields=self._sink.keep_managed_fields)
+        except ValueError as error:  # msgspec's errors are ValueErrors
+            raise BrokenLineError(f"an object: {error}") from error
 
     async def _stream(self, ask: StreamAsk) -> Signal:
         scope = self.scope
@@ -232,63 +238,56 @@ class Reflector:
         Raises _ListEndsError.
         """
         self.last_contact = silent.begins()
+        read, keep_managed_fields = self._lines.read, self._sink.keep_managed_fields
         for at, line in enumerate(lines, 1):
-            event = read_event(line)
-            if event.type == "BOOKMARK":
-                version, ends = read_bookmark(event)
+            came = read(line, keep_managed_fields=keep_managed_fields)
+            if isinstance(came, Arrival):
+                self._keep(came)
+            else:
+                version, ends = self._bookmark(came)
                 if ends:
                     raise _ListEndsError(version, lines[at:])
-            elif event.type == "ERROR":
-                raise self._error(event)
-            else:
-                self._keep(event.object, gone=event.type == "DELETED")
             self._healthy = True
 
     def _arrived(self, silent: Alarm, lines: list[bytes]) -> None:
         """Take in what a watch brings, in the moment it arrives."""
         self.last_contact = silent.begins()
         for line in lines:
-            self._deliver(read_event(line))
+            came = self._lines.read(line, keep_managed_fields=self._sink.keep_managed_fields)
+            if isinstance(came, Arrival):
+                version = came.entry.version
+                if came.gone:
+                    self._sink.remove(came.key)
+                else:
+                    self._sink.put(came)
+            else:
+                version = int(self._bookmark(came)[0])
+            self._machine.progress(str(version))
+            self._sink.advance(version, self.scope)
             self._healthy = True
 
     def _patience(self) -> float:
         idle = self.scope.idle_seconds
         return min(idle, LIST_IDLE_SECONDS) if self._machine.listing else idle
 
-    def _deliver(self, event: Event) -> None:
-        kind = event.type
-        if kind == "ERROR":
-            raise self._error(event)
-        if kind == "BOOKMARK":
-            version = int(read_bookmark(event)[0])
-        else:
-            arrival = self._read(event.object)
-            version = arrival.entry.version
-            if kind == "DELETED":
-                self._sink.remove(arrival.key)
-            else:
-                self._sink.put(arrival)
-        self._machine.progress(str(version))
-        self._sink.advance(version, self.scope)
+    def _bookmark(self, event: Event) -> tuple[str, bool]:
+        """Its version, and whether it ends the list.
 
-    def _error(self, event: Event) -> ApiError:
-        return from_status(event.object, Call("GET", self.scope.kind.path(self.scope.namespace)))
+        Raises ApiError where it is an error of the API server's, BrokenLineError.
+        """
+        if event.type == "ERROR":
+            raise from_status(event.object, Call("GET", self.scope.kind.path(self.scope.namespace)))
+        return read_bookmark(event)
 
-    def _keep(self, raw: bytes | msgspec.Raw, *, gone: bool = False) -> None:
-        arrival = self._read(raw)
-        if gone:
+    def _keep(self, arrival: Arrival) -> None:
+        """Into the buffer; what is held already is not held twice."""
+        if arrival.gone:
             self._buffer.pop(arrival.key, None)
             return
-        held = self._sink.entry(arrival.key)
+        held = self._sink.entry(arrival.key) if self.synced else None
         if held is not None and _same(held, arrival.entry):
             arrival.entry = held
         self._buffer[arrival.key] = arrival
-
-    def _read(self, raw: bytes | msgspec.Raw) -> Arrival:
-        try:
-            return arrive(raw, keep_managed_fields=self._sink.keep_managed_fields)
-        except ValueError as error:  # msgspec's errors are ValueErrors
-            raise BrokenLineError(f"an object of {self.scope.kind}: {error}") from error
 
     async def _feed(self, signal: Signal, *, version: str = "", token: str = "") -> None:
         effect = self._machine.feed(signal, version=version, token=token)

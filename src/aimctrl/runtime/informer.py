@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from random import SystemRandom
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -234,10 +235,11 @@ class Informer(Generic[T]):
 
     def _taken_over(self, arrivals: Mapping[Key, Arrival], scope: Scope, *, initial: bool) -> list[Change]:
         """What they change, the last to be told first."""
-        entries = {key: arrival.entry for key, arrival in arrivals.items()}
-        changes = self.store.replace(entries, scope.namespace, initial=initial)
+        ordered = sorted(arrivals.values(), key=attrgetter("key"))
         if initial:
-            changes.sort(key=lambda change: arrivals[change.key].created if change.key in arrivals else "")
+            ordered.sort(key=attrgetter("created"))
+        entries = {arrival.key: arrival.entry for arrival in ordered}
+        changes = self.store.replace(entries, scope.namespace, initial=initial)
         changes.reverse()
         return changes
 

@@ -216,6 +216,8 @@ class WorkQueue:
                 self._levels[priority][key] = slot
                 self._has_entered()
                 return
+        elif slot.level is not None and priority <= slot.priority and (not reason or reason in slot.reasons):
+            return  # it waits, and for that already
         else:
             slot.priority = max(slot.priority, priority)
             if reason and reason not in slot.reasons:

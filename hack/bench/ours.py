@@ -19,6 +19,7 @@ from datetime import datetime
 
 import uvloop
 
+from aimctrl.kube.conditions import condition, settle
 from aimctrl.kube.core import CONFIGMAPS
 from aimctrl.runtime import (
     Change,
@@ -34,7 +35,7 @@ from aimctrl.runtime import (
     spec_changed,
 )
 from aimctrl.runtime.errors import AlreadyExistsError
-from bench.widgets import WIDGETS, Condition, Widget, WidgetStatus
+from bench.widgets import WIDGETS, Widget, WidgetStatus
 
 
 class Widgets:
@@ -91,16 +92,10 @@ class Widgets:
 
 
 def _status(widget: Widget, now: datetime) -> WidgetStatus:
-    held, generation = widget.status.conditions, widget.metadata.generation
-    ready = Condition(
-        type="Ready",
-        status="True",
-        reason="Converged",
-        message="The ConfigMap exists.",
-        observed_generation=generation,
-        last_transition_time=held[0].last_transition_time if held else f"{now:%Y-%m-%dT%H:%M:%SZ}",
-    )
-    return WidgetStatus(observed_generation=generation, conditions=(ready,))
+    generation = widget.metadata.generation
+    ready = condition("Ready", status=True, reason="Converged", message="The ConfigMap exists.")
+    conditions = settle([ready], widget.status.conditions, generation=generation, now=now)
+    return WidgetStatus(observed_generation=generation, conditions=conditions)
 
 
 def _generation_changed(change: Change) -> bool:

@@ -2,25 +2,15 @@
 
 from pydantic import Field
 
+from aimctrl.kube.conditions import ConditionField
 from aimctrl.kube.kinds import Kind, Model, Resource
-
-
-class Condition(Model):
-    """One condition; its time is text, since nobody reckons with it."""
-
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-    observed_generation: int = 0
-    last_transition_time: str = ""
 
 
 class WidgetStatus(Model):
     """What a peer has made of a Widget."""
 
     observed_generation: int = 0
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[ConditionField, ...] = ()
 
 
 class WidgetSpec(Model):

@@ -39,6 +39,8 @@ def condition(kind: str, status: Status | bool, reason: str, message: str = "") 
 
 
 def _cut(message: str) -> str:
+    if message.isascii():
+        return message[:MESSAGE_LIMIT]
     raw = message.encode(errors="replace")
     return raw[:MESSAGE_LIMIT].decode(errors="ignore")
 
@@ -47,16 +49,14 @@ def settle(
     wanted: Iterable[Condition], before: Sequence[Condition], *, generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """`wanted` with `generation`, keeping each old transition time unless the status differs; order as wanted."""
-    old = {c.type: c for c in before}
-    stamp = now.replace(microsecond=0)
-
-    def one(new: Condition) -> Condition:
-        prior = old.get(new.type)
-        still = prior is not None and prior.status == new.status and prior.last_transition_time is not None
-        moved = prior.last_transition_time if still and prior is not None else stamp
-        return msgspec.structs.replace(new, observed_generation=generation, last_transition_time=moved)
-
-    return tuple(one(c) for c in wanted)
+    held = {c.type: c for c in before}
+    settled: list[Condition] = []
+    for new in wanted:
+        old = held.get(new.type)
+        since = old.last_transition_time if old is not None and old.status == new.status else None
+        since = since or now.replace(microsecond=0)
+        settled.append(msgspec.structs.replace(new, observed_generation=generation, last_transition_time=since))
+    return tuple(settled)
 
 
 def find(conditions: Iterable[Condition], kind: str) -> Condition | None:

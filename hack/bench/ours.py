@@ -125,7 +125,6 @@ async def _main(options: argparse.Namespace) -> None:
 
 async def _freeze() -> None:
     """What the caches hold by now stays: the collector need not walk it again."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -55,7 +55,7 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 class Arrival(msgspec.Struct, gc=False):
     """An object just read: its key, what is kept of it, and its creation time (RFC 3339, which sorts as text).
 
-    `gone` says that it is there no more, and this is how it was last.
+    Those made at once share the text of the time. `gone` says that it is there no more, and this is how it was last.
     """
 
     key: Key
@@ -80,7 +80,7 @@ def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False, gone:
         if managed:
             text = without_managed_fields(text, managed)
     entry = Entry(text, int(meta.resource_version), meta.generation)
-    return Arrival(Key(intern(meta.namespace), meta.name), entry, meta.creation_timestamp or "", gone)
+    return Arrival(Key(intern(meta.namespace), meta.name), entry, intern(meta.creation_timestamp or ""), gone)
 
 
 class LineReader:
@@ -114,7 +114,7 @@ class LineReader:
         else:
             raw = line[start:-1]
         key = Key(intern(meta.namespace), meta.name)
-        return Arrival(key, Entry(raw, version, meta.generation), meta.creation_timestamp or "", gone)
+        return Arrival(key, Entry(raw, version, meta.generation), intern(meta.creation_timestamp or ""), gone)
 
     def _head(self, line: bytes) -> _Head | None:
         for head in self._heads:

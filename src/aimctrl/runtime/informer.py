@@ -178,7 +178,6 @@ class Informer(Generic[T]):
     async def swap(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> None:
         """The scope's objects are these; handlers hear of the differences."""
         changes = self._taken_over(arrivals, scope, initial=initial)
-        arrivals.clear()
         began = perf_counter()
         while changes:  # what has been told makes room for what handlers keep of it
             self._tell(changes.pop())
@@ -233,12 +232,14 @@ class Informer(Generic[T]):
         if self.on_recovered is not None:
             self.on_recovered()
 
-    def _taken_over(self, arrivals: Mapping[Key, Arrival], scope: Scope, *, initial: bool) -> list[Change]:
-        """What they change, the last to be told first."""
+    def _taken_over(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> list[Change]:
+        """What they change, the last to be told first; the arrivals make room for that."""
         ordered = sorted(arrivals.values(), key=attrgetter("key"))
         if initial:
             ordered.sort(key=attrgetter("created"))
         entries = {arrival.key: arrival.entry for arrival in ordered}
+        ordered.clear()
+        arrivals.clear()
         changes = self.store.replace(entries, scope.namespace, initial=initial)
         changes.reverse()
         return changes

@@ -9,10 +9,10 @@ import gc
 
 gc.disable()  # until all is imported and listed next to nothing becomes garbage, and looking for it takes time
 
-import argparse
 import asyncio
 import json
 import signal
+import sys
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -103,8 +103,8 @@ def _generation_changed(change: Change) -> bool:
     return old is None or new is None or old.generation != new.generation
 
 
-async def _main(options: argparse.Namespace) -> None:
-    async with Client(await connect(options.kubeconfig)) as client:
+async def _main(*, workers: int, generation_only: bool) -> None:
+    async with Client(await connect()) as client:
         manager = Manager(client)
         widgets = Widgets(manager)
         controller = Controller(
@@ -112,8 +112,8 @@ async def _main(options: argparse.Namespace) -> None:
             WIDGETS,
             widgets,
             watches=(owns(CONFIGMAPS, WIDGETS, keep_managed_fields=False),),
-            predicate=_generation_changed if options.generation_only else spec_changed,
-            options=ControllerOptions(max_concurrent=options.workers),
+            predicate=_generation_changed if generation_only else spec_changed,
+            options=ControllerOptions(max_concurrent=workers),
         )
         manager.add(controller)
         manager.on_elected(_freeze)
@@ -130,8 +130,6 @@ async def _freeze() -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kubeconfig")
-    parser.add_argument("--workers", type=int, default=ControllerOptions().max_concurrent)
-    parser.add_argument("--generation-only", action="store_true")
-    uvloop.run(_main(parser.parse_args()))
+    given = [option.removeprefix("--workers=") for option in sys.argv if option.startswith("--workers=")]
+    workers = int(given[0]) if given else ControllerOptions().max_concurrent
+    uvloop.run(_main(workers=workers, generation_only="--generation-only" in sys.argv))

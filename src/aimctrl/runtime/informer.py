@@ -234,13 +234,14 @@ class Informer(Generic[T]):
 
     def _taken_over(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> list[Change]:
         """What they change, the last to be told first; the arrivals make room for that."""
-        ordered = sorted(arrivals.values(), key=attrgetter("key"))
-        if initial:
+        if self.store.count(scope.namespace):
+            entries = {key: arrival.entry for key, arrival in arrivals.items()}
+            changes = self.store.replace(entries, scope.namespace, initial=initial)
+        else:
+            ordered = sorted(arrivals.values(), key=attrgetter("key"))
             ordered.sort(key=attrgetter("created"))
-        entries = {arrival.key: arrival.entry for arrival in ordered}
-        ordered.clear()
-        arrivals.clear()
-        changes = self.store.replace(entries, scope.namespace, initial=initial)
+            arrivals.clear()
+            changes = self.store.fill(((one.key, one.entry) for one in ordered), initial=initial)
         changes.reverse()
         return changes
 

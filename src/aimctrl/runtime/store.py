@@ -156,17 +156,19 @@ class Store:
         self._set(key, old, None)
         return Change(key, old, None)
 
+    def fill(self, entries: Iterable[tuple[Key, Entry]], *, initial: bool = False) -> list[Change]:
+        """Take many objects of which none is here; answers that they were added, in the order they are given."""
+        changes = [Change(key, None, entry, initial) for key, entry in entries]
+        for change in changes:
+            self._set(change.key, None, change.new)
+        return changes
+
     def replace(self, entries: Mapping[Key, Entry], scope: str = "", *, initial: bool = False) -> list[Change]:
         """Make the scope (a namespace, or everything) hold exactly these; answers what that changed, sorted by key.
 
-        Where it held nothing they are all added, in the order they are given. All of it happens at once. What is not
-        listed any more counts as deleted, what is as it was as unchanged, and a namesake with another uid as deleted
-        and added.
+        All of it happens at once. What is not listed any more counts as deleted, what is as it was as unchanged, and a
+        namesake with another uid as deleted and added.
         """
-        if not self.count(scope):
-            changes = [Change(key, None, entry, initial) for key, entry in entries.items()]
-            self._fill(entries)
-            return changes
         changes = self._differences(entries, scope)
         for change in changes:
             change.initial = initial
@@ -220,17 +222,6 @@ class Store:
         if old.uid != new.uid:
             return (Change(key, old, None), Change(key, None, new))
         return (Change(key, old, new),)
-
-    def _fill(self, entries: Mapping[Key, Entry]) -> None:
-        """As `_set`, for many of which none is here."""
-        for key, entry in entries.items():
-            space = self._spaces.get(key.namespace)
-            if space is None:
-                space = self._spaces[key.namespace] = {}
-            space[key.name] = entry
-            self._indexes.move(key, None, entry.raw)
-            if self._gone and key in self._gone:
-                self._tell_gone(key, entry)
 
     def _set(self, key: Key, old: Entry | None, new: Entry | None) -> None:
         self._indexes.move(key, old.raw if old else None, new.raw if new else None)

@@ -86,10 +86,12 @@ class StoreMachine(RuleBasedStateMachine):
         listed = {key: entry for key, entry in listed.items() if scope in {"", key.namespace}}
         kept = {key: entry for key, entry in self.model.items() if scope not in {"", key.namespace}}
         self.model = kept | listed
-        empty = not self.store.count(scope)
-        changes = self.store.replace(listed, scope, initial=initial)
-        order = list(listed) if empty else sorted(change.key for change in changes)
-        assert [change.key for change in changes] == order
+        if self.store.count(scope):
+            changes = self.store.replace(listed, scope, initial=initial)
+            assert [change.key for change in changes] == sorted(change.key for change in changes)
+        else:
+            changes = self.store.fill(listed.items(), initial=initial)
+            assert [change.key for change in changes] == list(listed)
         assert all(change.initial is initial for change in changes)
         self.hear(changes)
 

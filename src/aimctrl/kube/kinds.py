@@ -43,9 +43,9 @@ class Model(BaseModel):  # noqa: PLW1641 - pydantic adds the hash of what is fro
 
     def __eq__(self, other: object) -> bool:
         """As pydantic's, which looks closer than most need: fields that are the same are enough."""
-        if type(self) is type(other) and vars(self) == vars(other):
-            if self.__pydantic_extra__ is None and self.__pydantic_private__ is None:
-                return True
+        same = type(self) is type(other) and vars(self) == vars(other)
+        if same and self.__pydantic_extra__ is None and self.__pydantic_private__ is None:
+            return True
         return super().__eq__(other)
 
     def wire(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, TypedDict, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from aimctrl.kube.conditions import Condition
@@ -106,7 +106,7 @@ def _sees_everything(model: type[BaseModel]) -> bool:
     config = model.model_config
     keeps = config.get("extra", "ignore") != "ignore" or config.get("strict", False)
     checks = model.__pydantic_decorators__.model_validators.values()
-    built = issubclass(model, RootModel) or model.__pydantic_custom_init__
+    built = model.__pydantic_root_model__ or model.__pydantic_custom_init__
     return keeps or built or any(check.info.mode != "after" for check in checks)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.kube.meta import Meta, OwnerReference
+from aimctrl.kube.meta import Meta
 from aimctrl.runtime.index import steered_alike
 from aimctrl.runtime.store import Change
 
@@ -66,15 +66,16 @@ def owner_of(owner: Kind[Any], *, controller_only: bool = True) -> Mapper:
 
     An owner's version is not compared: a reference outlives the version it was written with.
     """
-
-    def owns_it(ref: OwnerReference) -> bool:
-        of_kind = ref.kind == owner.name and ref.api_version.rpartition("/")[0] == owner.group
-        return of_kind and (ref.controller or not controller_only)
+    kind, group, namespaced = owner.name, owner.group, owner.namespaced
 
     def mapper(change: Change) -> Iterable[Key]:
-        entries = (change.new,) if change.old is change.new else (change.old, change.new)
-        names = {ref.name for entry in entries if entry is not None for ref in entry.owners() if owns_it(ref)}
-        namespace = change.key.namespace if owner.namespaced else ""
+        names: set[str] = set()
+        for entry in (change.new,) if change.old is change.new else (change.old, change.new):
+            for ref in entry.owners() if entry is not None else ():
+                of_kind = ref.kind == kind and ref.api_version.rpartition("/")[0] == group
+                if of_kind and (ref.controller or not controller_only):
+                    names.add(ref.name)
+        namespace = change.key.namespace if namespaced else ""
         return [Key(namespace, name) for name in sorted(names)]
 
     return mapper

@@ -11,6 +11,7 @@ from aimctrl.runtime.store import Entry
 from aimctrl.runtime.watch import BrokenLineError, Event, read_event
 
 _FIELD = b'"managedFields":'
+_LIST = _FIELD + b"["
 
 _TYPED = rb'\{(?:"(?:apiVersion|kind)":"[^"\\]*",){0,2}"metadata":\{'
 """Nothing but the type comes before `metadata`, so that the first `"managedFields":[` is the one in it: before it in
@@ -45,7 +46,8 @@ class _Object(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Object).decode
 
 
-class _Line(msgspec.Struct, gc=False):
+class _Line(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    type: str
     object: _Object
 
 
@@ -105,8 +107,11 @@ class LineReader:
             return _read(line, keep_managed_fields=keep_managed_fields)
         managed = b"" if keep_managed_fields else bytes(meta.managed_fields)
         if managed:
-            cut = line.find(_FIELD, len(text))
-            end = cut + len(_FIELD) + len(managed)
+            cut = line.find(_LIST, len(text))
+            value = cut + len(_FIELD)
+            if not line.startswith(managed, value):
+                return _read(line, keep_managed_fields=keep_managed_fields)
+            end = value + len(managed)
             if line.startswith(b",", end):
                 raw = line[start:cut] + line[end + 1 : -1]
             else:

@@ -209,18 +209,14 @@ class _Bookmark(msgspec.Struct):
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
-_HEADS = tuple((kind, b'{"type":"%b","object":' % kind.encode()) for kind in ("MODIFIED", "ADDED", "DELETED"))
 _decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
 
 
 def read_event(line: bytes) -> Event:
-    """A line of a watch.
+    """A line of a watch, whatever form it has; an object that is nested too deep is not looked at.
 
-    Raises BrokenLineError. An object in a line of the usual form is not looked at; whoever decodes it will.
+    Raises BrokenLineError.
     """
-    for kind, head in _HEADS:
-        if line.startswith(head) and line.endswith(b"}"):
-            return Event(kind, line[len(head) : -1])
     try:
         read = _decode_line(line)
         return Event(read.type, bytes(read.object))

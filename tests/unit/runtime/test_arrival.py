@@ -30,7 +30,12 @@ def thing(**meta: Any) -> dict[str, Any]:
 def things(draw: st.DrawFn) -> dict[str, Any]:
     """Objects with their fields in any order, and text that looks like what is looked for."""
     maps = st.dictionaries(NAMES, NAMES, max_size=2)
-    optional = {"annotations": maps, "labels": maps, "managedFields": st.sampled_from([MANAGED, [], None]), "uid": st.just("u")}
+    optional = {
+        "annotations": maps,
+        "labels": maps,
+        "managedFields": st.sampled_from([MANAGED, [], None]),
+        "uid": st.just("u"),
+    }
     core = {"name": NAMES, "resourceVersion": st.just("7"), "namespace": NAMES, "generation": st.integers(0, 9)}
     created = {"creationTimestamp": st.sampled_from([None, "2026-11-22T21:36:50Z"])}
     meta = draw(st.fixed_dictionaries(core, optional=optional | created))

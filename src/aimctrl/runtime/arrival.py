@@ -111,11 +111,7 @@ class LineReader:
             value = cut + len(_FIELD)
             if not line.startswith(managed, value):
                 return _read(line, keep_managed_fields=keep_managed_fields)
-            end = value + len(managed)
-            if line.startswith(b",", end):
-                raw = line[start:cut] + line[end + 1 : -1]
-            else:
-                raw = line[start : cut - line.startswith(b",", cut - 1)] + line[end:-1]
+            raw = _cut(line, cut, value + len(managed), first=start, last=-1)
         else:
             raw = line[start:-1]
         key = Key(intern(meta.namespace), meta.name)
@@ -164,8 +160,11 @@ def without_managed_fields(text: bytes, managed: bytes) -> bytes:
     return text
 
 
-def _cut(text: bytes, start: int, end: int) -> bytes:
-    """Without that, and without the comma that parted it from what follows or, at the end, from what precedes."""
+def _cut(text: bytes, start: int, end: int, *, first: int = 0, last: int | None = None) -> bytes:
+    """What lies between `first` and `last`, without what lies between `start` and `end`.
+
+    Nor with the comma that parted that from what follows or, at the end, from what precedes.
+    """
     if text.startswith(b",", end):
-        return text[:start] + text[end + 1 :]
-    return text[: start - text.startswith(b",", start - 1)] + text[end:]
+        return text[first:start] + text[end + 1 : last]
+    return text[first : start - text.startswith(b",", start - 1)] + text[end:last]

@@ -11,7 +11,6 @@ from aimctrl.runtime.store import Entry
 from aimctrl.runtime.watch import BrokenLineError, Event, read_event
 
 _FIELD = b'"managedFields":'
-_LIST = _FIELD + b"["
 
 _TYPED = rb'\{(?:"(?:apiVersion|kind)":"[^"\\]*",){0,2}"metadata":\{'
 """Nothing but the type comes before `metadata`, so that the first `"managedFields":[` is the one in it: before it in
@@ -69,19 +68,23 @@ class Arrival(msgspec.Struct, gc=False):
 def arrive(raw: bytes | msgspec.Raw, *, keep_managed_fields: bool = False, gone: bool = False) -> Arrival:
     """Read one object's JSON; of one that is nested too deep the metadata, and that the rest cannot be read.
 
-    Raises msgspec.DecodeError where it is no Kubernetes object, ValueError where its version is no integer.
+    Raises BrokenLineError where it is no Kubernetes object, or its version no integer.
     """
     text = bytes(raw)
     try:
-        meta = _decode(text).metadata
-    except RecursionError:
-        text = flattened(text)
-        meta = _decode(text).metadata
+        try:
+            meta = _decode(text).metadata
+        except RecursionError:
+            text = flattened(text)
+            meta = _decode(text).metadata
+        version = int(meta.resource_version)
+    except ValueError as error:  # msgspec's errors are ValueErrors
+        raise BrokenLineError(f"an object: {error}") from error
     if not keep_managed_fields:
         managed = bytes(meta.managed_fields)
         if managed:
             text = without_managed_fields(text, managed)
-    entry = Entry(text, int(meta.resource_version), meta.generation)
+    entry = Entry(text, version, meta.generation)
     return Arrival(Key(intern(meta.namespace), meta.name), entry, intern(meta.creation_timestamp or ""), gone)
 
 
@@ -107,11 +110,10 @@ class LineReader:
             return _read(line, keep_managed_fields=keep_managed_fields)
         managed = b"" if keep_managed_fields else bytes(meta.managed_fields)
         if managed:
-            cut = line.find(_LIST, len(text))
-            value = cut + len(_FIELD)
-            if not line.startswith(managed, value):
+            at = _place(line, managed, len(text))
+            if at < 0:
                 return _read(line, keep_managed_fields=keep_managed_fields)
-            raw = _cut(line, cut, value + len(managed), first=start, last=-1)
+            raw = _cut(line, at, at + len(_FIELD) + len(managed), first=start, last=-1)
         else:
             raw = line[start:-1]
         key = Key(intern(meta.namespace), meta.name)
@@ -135,10 +137,7 @@ def _read(line: bytes, *, keep_managed_fields: bool) -> Arrival | Event:
     event = read_event(line)
     if event.type in _ABOUT_NO_OBJECT:
         return event
-    try:
-        return arrive(event.object, keep_managed_fields=keep_managed_fields, gone=event.type == "DELETED")
-    except ValueError as error:
-        raise BrokenLineError(f"an object: {error}") from error
+    return arrive(event.object, keep_managed_fields=keep_managed_fields, gone=event.type == "DELETED")
 
 
 def without_managed_fields(text: bytes, managed: bytes) -> bytes:
@@ -146,11 +145,10 @@ def without_managed_fields(text: bytes, managed: bytes) -> bytes:
 
     The same text elsewhere in the object stays: a place that is not surely the right one is tried and looked at.
     """
-    at = text.find(_FIELD)
-    value = at + len(_FIELD)
-    if at >= 0 and text.startswith(managed, value) and _leads_with_metadata(text) is not None:
-        return _cut(text, at, value + len(managed))
     field = _FIELD + managed
+    at = _place(text, managed, 0)
+    if at >= 0 and _leads_with_metadata(text) is not None:
+        return _cut(text, at, at + len(field))
     at = text.find(field)
     while at >= 0:
         shorter = _cut(text, at, at + len(field))
@@ -158,6 +156,12 @@ def without_managed_fields(text: bytes, managed: bytes) -> bytes:
             return shorter
         at = text.find(field, at + 1)
     return text
+
+
+def _place(text: bytes, managed: bytes, start: int) -> int:
+    """Where the first field of that name is, -1 where that is none or has another value."""
+    at = text.find(_FIELD, start)
+    return at if at >= 0 and text.startswith(managed, at + len(_FIELD)) else -1
 
 
 def _cut(text: bytes, start: int, end: int, *, first: int = 0, last: int | None = None) -> bytes:

@@ -236,6 +236,7 @@ class Informer(Generic[T]):
         """What they change, the last to be told first; the arrivals make room for that."""
         if self.store.count(scope.namespace):
             entries = {key: arrival.entry for key, arrival in arrivals.items()}
+            arrivals.clear()
             changes = self.store.replace(entries, scope.namespace, initial=initial)
         else:
             ordered = sorted(arrivals.values(), key=attrgetter("key"))

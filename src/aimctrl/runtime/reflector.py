@@ -190,18 +190,12 @@ class Reflector:
         self._contact()
         began = perf_counter()
         for raw in page.items:
-            self._keep(self._listed(raw))
+            self._keep(arrive(raw, keep_managed_fields=self._sink.keep_managed_fields))
             if perf_counter() - began > _SLICE_SECONDS:
                 await asyncio.sleep(0)
                 began = perf_counter()
         signal = Signal.MORE if page.token else Signal.LISTED
         await self._feed(signal, version=page.version, token=page.token)
-
-    def _listed(self, raw: msgspec.Raw) -> Arrival:
-        try:
-            return arrive(raw, keep_managed_fields=self._sink.keep_managed_fields)
-        except ValueError as error:  # msgspec's errors are ValueErrors
-            raise BrokenLineError(f"an object: {error}") from error
 
     async def _stream(self, ask: StreamAsk) -> Signal:
         scope = self.scope
@@ -238,9 +232,8 @@ class Reflector:
         Raises _ListEndsError.
         """
         self.last_contact = silent.begins()
-        read, keep_managed_fields = self._lines.read, self._sink.keep_managed_fields
         for at, line in enumerate(lines, 1):
-            came = read(line, keep_managed_fields=keep_managed_fields)
+            came = self._lines.read(line, keep_managed_fields=self._sink.keep_managed_fields)
             if isinstance(came, Arrival):
                 self._keep(came)
             else:

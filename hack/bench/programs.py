@@ -92,8 +92,8 @@ def _lean() -> str:
 
 
 def _python(lock: Path) -> str:
-    """The Python of a venv that holds what the lock says, installed where the cache does not hold it."""
-    venv = _cached([lock]) / "venv"
+    """The Python of a venv that holds what the lock says, installed where the cache does not hold it for this Python."""
+    venv = _cached([lock], f"{sys.base_prefix} {sys.version}") / "venv"
     python, uv = str(venv / "bin" / "python"), str(Path(sys.executable).with_name("uv"))
     if not (venv / "installed").is_file():
         _say(f"installing what {lock.name} says")
@@ -107,9 +107,9 @@ def _python(lock: Path) -> str:
     return python
 
 
-def _cached(sources: Iterable[Path]) -> Path:
-    """A folder of the cache that is another one whenever what is built from has changed."""
-    digest = hashlib.sha256()
+def _cached(sources: Iterable[Path], tool: str = "") -> Path:
+    """A folder of the cache that is another one whenever what is built from, or with, has changed."""
+    digest = hashlib.sha256(tool.encode())
     for path in sorted(sources):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     folder = Assets().cache.parent / "bench" / digest.hexdigest()[:12]

@@ -14,7 +14,8 @@ of priority, reasons to log, and parking. One event loop, no locks; time is the 
 
 import asyncio
 import random
-from collections import OrderedDict, deque
+from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -29,6 +30,10 @@ REASONS_KEPT = 8
 
 LOWEST_TURN = 16
 """Every that many hand-outs one goes to the lowest level that waits, so that no level starves."""
+
+
+VOID_KEPT = 64
+"""So many void places more than there are keys are left in the levels before they are swept out."""
 
 
 class Priority(IntEnum):
@@ -123,8 +128,12 @@ class TokenBucket:
 
 
 class _Slot(msgspec.Struct, gc=False):
-    """What the queue knows of one key while it knows it; its timer, once fired or cancelled, refers to it no more."""
+    """What the queue knows of one key while it knows it; its timer knows the key alone.
 
+    One that has left a level without being taken stays in its deque as a void one, and is never used again.
+    """
+
+    key: Key
     priority: Priority = Priority.RESYNC
     reasons: tuple[str, ...] = ()
     more: int = 0
@@ -134,7 +143,6 @@ class _Slot(msgspec.Struct, gc=False):
     """The level it waits in, where a worker can take it."""
     parked: bool = False
     running_since: float | None = None
-    due: float = 0.0
     timer: asyncio.TimerHandle | None = None
 
     def explain(self, reason: str) -> None:
@@ -167,9 +175,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self.metrics: QueueMetrics = NoQueueMetrics()
         self._slots: dict[Key, _Slot] = {}
-        self._levels: dict[Priority, OrderedDict[Key, _Slot]] = {
-            level: OrderedDict() for level in sorted(Priority, reverse=True)
-        }
+        self._levels: dict[Priority, deque[_Slot]] = {level: deque() for level in sorted(Priority, reverse=True)}
         self._descending = tuple(self._levels.values())
         self._ascending = self._descending[::-1]
         self._failures: dict[Key, int] = {}
@@ -177,6 +183,8 @@ class WorkQueue:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._turn = 0
         self._depth = 0
+        self._void = 0
+        self._now = 0.0
         self._running = 0
         self._closed = False
         self._drained = asyncio.Event()
@@ -210,10 +218,10 @@ class WorkQueue:
             return
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = _Slot(priority, _alone(reason))
+            slot = self._slots[key] = _Slot(key, priority, _alone(reason))
             if after <= 0:  # most are new and wanted at once
-                slot.ready, slot.since, slot.level = True, asyncio.get_running_loop().time(), priority
-                self._levels[priority][key] = slot
+                slot.ready, slot.since, slot.level = True, self._time(), priority
+                self._levels[priority].append(slot)
                 self._has_entered()
                 return
         elif slot.level is not None and priority <= slot.priority and (not reason or reason in slot.reasons):
@@ -223,11 +231,11 @@ class WorkQueue:
             if reason and reason not in slot.reasons:
                 slot.explain(reason)
         if after <= 0:
-            self._make_ready(key, slot)
+            self._make_ready(slot)
         elif not slot.ready:
-            self._delay(key, slot, after)
+            self._delay(slot, after)
         else:
-            self._place(key, slot)
+            self._place(slot)
 
     def retry(self, key: Key, *, backoff: Backoff = RETRY, reason: str = "retry", at_least: float = 0.0) -> float:
         """Count a failure and queue the key after its pause, at least `at_least` seconds; the pause in seconds."""
@@ -250,16 +258,16 @@ class WorkQueue:
             return
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = _Slot()
+            slot = self._slots[key] = _Slot(key)
         slot.parked = True
-        self._place(key, slot)
+        self._place(slot)
 
     def unpark(self, key: Key) -> None:
         """Let a parked key go on."""
         slot = self._slots.get(key)
         if slot is not None and slot.parked:
             slot.parked = False
-            self._place(key, slot)
+            self._place(slot)
             if slot.idle:
                 del self._slots[key]
 
@@ -296,7 +304,7 @@ class WorkQueue:
         self._running -= 1
         if slot.ready:
             slot.since = now
-            self._place(key, slot)
+            self._place(slot)
         elif slot.idle:
             del self._slots[key]
         if self._closed and not self._running:
@@ -322,42 +330,67 @@ class WorkQueue:
         """Wait until the queue is shut down and every key handed out is done."""
         await self._drained.wait()
 
-    def _make_ready(self, key: Key, slot: _Slot) -> None:
+    def _make_ready(self, slot: _Slot) -> None:
         if slot.timer is not None:
             slot.timer.cancel()
             slot.timer = None
         if not slot.ready:
             slot.ready = True
-            slot.since = asyncio.get_running_loop().time()
-        self._place(key, slot)
+            slot.since = self._time()
+        self._place(slot)
 
-    def _delay(self, key: Key, slot: _Slot, after: float) -> None:
+    def _delay(self, slot: _Slot, after: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + after
         if slot.timer is not None:
-            if slot.due <= due:
+            if slot.timer.when() <= due:
                 return
             slot.timer.cancel()
-        slot.due = due
-        slot.timer = loop.call_at(due, self._make_ready, key, slot)
+        slot.timer = loop.call_at(due, self._is_due, slot.key)
 
-    def _place(self, key: Key, slot: _Slot) -> None:
+    def _is_due(self, key: Key) -> None:
+        self._make_ready(self._slots[key])
+
+    def _place(self, slot: _Slot) -> None:
         """Put the key into the level it belongs to now, or into none."""
         waits = slot.ready and not slot.parked and slot.running_since is None and not self._closed
         level = slot.priority if waits else None
-        if level is slot.level:
-            return
         before = slot.level
-        slot.level = level
+        if level is before:
+            return
         if before is not None:
-            del self._levels[before][key]
+            slot = self._replaced(slot)
             self._depth -= 1
+        slot.level = level
         if level is not None:
-            self._levels[level][key] = slot
+            self._levels[level].append(slot)
             if before is None:
                 self._has_entered()
             else:
                 self._depth += 1
+
+    def _replaced(self, slot: _Slot) -> _Slot:
+        """The same in no level; in the one where the slot waited it is void."""
+        slot.level = None
+        fresh = self._slots[slot.key] = copy(slot)
+        self._void += 1
+        if self._void > VOID_KEPT + len(self._slots):
+            self._sweep()
+        return fresh
+
+    def _sweep(self) -> None:
+        for level in self._descending:
+            waiting = [slot for slot in level if slot.level is not None]
+            level.clear()
+            level.extend(waiting)
+        self._void = 0
+
+    def _time(self) -> float:
+        """The loop's; keys that are added at one time hold one float."""
+        now = asyncio.get_running_loop().time()
+        if now != self._now:
+            self._now = now
+        return self._now
 
     def _has_entered(self) -> None:
         self._depth += 1
@@ -370,16 +403,25 @@ class WorkQueue:
             return None
         self._turn = (self._turn + 1) % LOWEST_TURN
         levels = self._descending if self._turn else self._ascending
-        key, slot = next(filter(None, levels)).popitem(last=False)
+        slot = self._first(levels)
         self._depth -= 1
         self._running += 1
         slot.running_since = now = asyncio.get_running_loop().time()
         self.metrics.taken(now - slot.since, self._depth)
-        failures = self._failures.get(key, 0) if self._failures else 0
-        item = Item(key, slot.priority, slot.explained, failures)
+        failures = self._failures.get(slot.key, 0) if self._failures else 0
+        item = Item(slot.key, slot.priority, slot.explained, failures)
         slot.level, slot.ready, slot.priority = None, False, Priority.RESYNC
         slot.reasons, slot.more = (), 0
         return item
+
+    def _first(self, levels: tuple[deque[_Slot], ...]) -> _Slot:
+        for level in levels:
+            while level:
+                slot = level.popleft()
+                if slot.level is not None:
+                    return slot
+                self._void -= 1
+        raise AssertionError("a key waits, but in no level")
 
     def _wake(self) -> None:
         while self._waiters:

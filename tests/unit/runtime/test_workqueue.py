@@ -280,6 +280,30 @@ async def test_nothing_is_remembered_of_a_key_that_is_done() -> None:
     assert queue._slots == {}
 
 
+async def test_a_key_that_leaves_a_level_comes_in_its_new_place_alone() -> None:
+    queue = WorkQueue()
+    for key in (A, B, C):
+        queue.add(key, priority=Priority.INITIAL)
+    queue.park(A)
+    queue.add(B, priority=Priority.USER)
+    queue.unpark(A)
+    assert queue.depth == 3
+    assert await drain(queue) == [B, C, A]
+    queue.add(B, priority=Priority.INITIAL)
+    assert await drain(queue) == [B]
+
+
+async def test_a_key_that_is_parked_again_and_again_takes_no_more_room() -> None:
+    queue = WorkQueue()
+    queue.add(A)
+    queue.add(B)
+    for _ in range(1000):
+        queue.park(A)
+        queue.unpark(A)
+    assert sum(len(level) for level in queue._levels.values()) < 100
+    assert await drain(queue) == [B, A]
+
+
 @pytest.mark.looptime
 async def test_how_long_keys_have_been_running_is_known() -> None:
     queue = WorkQueue()

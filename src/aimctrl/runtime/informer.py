@@ -1,7 +1,7 @@
 """Informers: per kind a cache that follows the API server, its lister, and those who are told of each change."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from random import SystemRandom
@@ -177,10 +177,9 @@ class Informer(Generic[T]):
 
     async def swap(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> None:
         """The scope's objects are these; handlers hear of the differences."""
-        changes = self._taken_over(arrivals, scope, initial=initial)
         began = perf_counter()
-        while changes:  # what has been told makes room for what handlers keep of it
-            self._tell(changes.pop())
+        for change in self._taken_over(arrivals, scope, initial=initial):
+            self._tell(change)
             if perf_counter() - began > _SLICE_SECONDS:
                 await asyncio.sleep(0)
                 began = perf_counter()
@@ -232,19 +231,18 @@ class Informer(Generic[T]):
         if self.on_recovered is not None:
             self.on_recovered()
 
-    def _taken_over(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> list[Change]:
-        """What they change, the last to be told first; the arrivals make room for that."""
+    def _taken_over(self, arrivals: dict[Key, Arrival], scope: Scope, *, initial: bool) -> Iterator[Change]:
+        """What they change; what has been told makes room for what handlers keep of it, and the arrivals for both."""
         if self.store.count(scope.namespace):
             entries = {key: arrival.entry for key, arrival in arrivals.items()}
             arrivals.clear()
             changes = self.store.replace(entries, scope.namespace, initial=initial)
-        else:
-            ordered = sorted(arrivals.values(), key=attrgetter("key"))
-            ordered.sort(key=attrgetter("created"))
-            arrivals.clear()
-            changes = self.store.fill(((one.key, one.entry) for one in ordered), initial=initial)
-        changes.reverse()
-        return changes
+            return _popped(changes)
+        ordered = sorted(arrivals.values(), key=attrgetter("key"))
+        ordered.sort(key=attrgetter("created"))
+        arrivals.clear()
+        self.store.fill((one.key, one.entry) for one in ordered)
+        return (Change(one.key, None, one.entry, initial) for one in _popped(ordered))
 
     def _tell(self, change: Change, *only: Handler) -> None:
         for handler in only or self._handlers:
@@ -363,6 +361,13 @@ class Informers:
         for (kind, _), informer in self._informers.items():
             if kind.resource == name:
                 informer.wake()
+
+
+def _popped(items: list[T]) -> Iterator[T]:
+    """From the first to the last, each forgotten by the list before it is given."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 class _Bell:

@@ -156,12 +156,10 @@ class Store:
         self._set(key, old, None)
         return Change(key, old, None)
 
-    def fill(self, entries: Iterable[tuple[Key, Entry]], *, initial: bool = False) -> list[Change]:
-        """Take many objects of which none is here; answers that they were added, in the order they are given."""
-        changes = [Change(key, None, entry, initial) for key, entry in entries]
-        for change in changes:
-            self._set(change.key, None, change.new)
-        return changes
+    def fill(self, entries: Iterable[tuple[Key, Entry]]) -> None:
+        """Take many objects of which none is here."""
+        for key, entry in entries:
+            self._set(key, None, entry)
 
     def replace(self, entries: Mapping[Key, Entry], scope: str = "", *, initial: bool = False) -> list[Change]:
         """Make the scope (a namespace, or everything) hold exactly these; answers what that changed, sorted by key.

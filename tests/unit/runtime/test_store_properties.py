@@ -89,10 +89,10 @@ class StoreMachine(RuleBasedStateMachine):
         if self.store.count(scope):
             changes = self.store.replace(listed, scope, initial=initial)
             assert [change.key for change in changes] == sorted(change.key for change in changes)
+            assert all(change.initial is initial for change in changes)
         else:
-            changes = self.store.fill(listed.items(), initial=initial)
-            assert [change.key for change in changes] == list(listed)
-        assert all(change.initial is initial for change in changes)
+            self.store.fill(listed.items())
+            changes = [Change(key, None, entry) for key, entry in listed.items()]
         self.hear(changes)
 
     @precondition(lambda self: not self.tagged)

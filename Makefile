@@ -79,7 +79,7 @@ release-crds: setup ## Keep today's CRDs for the tests of later releases; VERSIO
 	$(BIN)/aimctrl crds --output-dir tests/data/crds/$(VERSION)
 
 bench: controlplane ## Measure aimctrl beside controller-runtime and kopf; SIZE=medium or full takes hours
-	PYTHONPATH=hack $(BIN)/python -m bench --size $(or $(SIZE),small)
+	PYTHONPATH=hack $(BIN)/python -m bench --size $(or $(SIZE),small) $(if $(PYTHON),--python $(PYTHON))
 
 bench-apiserver: controlplane ## Measure the embedded API server beside the real one
 	PYTHONPATH=hack $(BIN)/python -m bench.apiserver

@@ -1,9 +1,11 @@
 """aimctrl beside controller-runtime and kopf on one real API server: `make bench`; docs/benchmarks.md says the rest."""
 
 import argparse
+import json
+import sys
 from dataclasses import replace
 
-from bench.programs import GO, KOPF, OURS
+from bench.programs import GO, KOPF, OURS, version
 from bench.report import GOALS, table
 from bench.suite import CASES, SIZES, Suite
 
@@ -22,9 +24,11 @@ def _main() -> None:
     parser.add_argument("--cases", default=",".join(CASES), help="which of %(default)s, in this order")
     parser.add_argument("--programs", default=f"{OURS},{GO},{KOPF}", help="which of %(default)s")
     parser.add_argument("--rounds", type=int, default=0, help="how often each is measured")
+    parser.add_argument("--python", default=sys.executable, help="what the peers in Python are run by; %(default)s")
     given = parser.parse_args()
+    print(json.dumps({"python": version(given.python)}), flush=True)
     size = SIZES[given.size]
-    suite = Suite(replace(size, rounds=given.rounds or size.rounds), tuple(given.programs.split(",")))
+    suite = Suite(replace(size, rounds=given.rounds or size.rounds), tuple(given.programs.split(",")), given.python)
     for case in given.cases.split(","):
         suite.run(case)
     print(table(suite.measured, GOALS if given.size != "small" else ()))

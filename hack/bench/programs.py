@@ -35,22 +35,22 @@ class Program:
         return Program(self.name, (*self.command, *options), self.env)
 
 
-def ours() -> Program:
+def ours(python: str = sys.executable) -> Program:
     """The peer on aimctrl, among what aimctrl needs and nothing besides: a developer's venv has much that is imported.
 
     Raises UnbuiltError.
     """
-    return Program(OURS, (_lean(), "-m", "bench.ours"), (("PYTHONPATH", _paths()),))
+    return Program(OURS, (_lean(python), "-m", "bench.ours"), (("PYTHONPATH", _paths()),))
 
 
-def operator(*options: str) -> Program:
+def operator(python: str, *options: str) -> Program:
     """`aimctrl run` without endpoints, among what it needs and nothing besides.
 
     Raises UnbuiltError.
     """
     quiet = ("--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=json", "--log-level=warning")
     code = "import sys; from aimctrl.cli import main; sys.exit(main())"
-    return Program("aimctrl run", (_lean(), "-c", code, "run", *quiet, *options), (("PYTHONPATH", _paths()),))
+    return Program("aimctrl run", (_lean(python), "-c", code, "run", *quiet, *options), (("PYTHONPATH", _paths()),))
 
 
 def stand_ins() -> Program:
@@ -74,30 +74,42 @@ def controller_runtime() -> Program:
     return Program(GO, (str(target),))
 
 
-def kopf() -> Program:
+def kopf(python: str) -> Program:
     """The peer on kopf, in a venv of its own that holds what kopf.lock says.
 
     Raises UnbuiltError.
     """
     peer = str(HERE / "kopf_peer.py")
-    python = _python(HERE / "kopf.lock")
-    return Program(KOPF, (python, "-m", "kopf", "run", "--quiet", "--standalone", "--all-namespaces", peer))
+    command = (_venv(python, HERE / "kopf.lock"), "-m", "kopf")
+    return Program(KOPF, (*command, "run", "--quiet", "--standalone", "--all-namespaces", peer))
 
 
-def _lean() -> str:
+def version(python: str) -> str:
+    """Which release a Python is, when it was built, with what, and from where it was started.
+
+    Raises UnbuiltError.
+    """
+    code = "import sys; print(sys.version.replace(chr(10), ' '), sys.base_prefix)"
+    try:
+        return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnbuiltError(f"{python} is no Python: {error}") from error
+
+
+def _lean(base: str) -> str:
     """A Python with aimctrl's requirements; what is imported from here is compiled already, as what is installed is."""
-    python = _python(CHECKOUT / "requirements.lock")
+    python = _venv(base, CHECKOUT / "requirements.lock")
     _call(python, "-m", "compileall", "-q", str(SOURCE), str(HERE))
     return python
 
 
-def _python(lock: Path) -> str:
-    """The Python of a venv that holds what the lock says, installed where the cache does not hold it for this Python."""
-    venv = _cached([lock], f"{sys.base_prefix} {sys.version}") / "venv"
+def _venv(base: str, lock: Path) -> str:
+    """The Python of a venv that holds what the lock says, installed where the cache does not hold it for that base."""
+    venv = _cached([lock], version(base)) / "venv"
     python, uv = str(venv / "bin" / "python"), str(Path(sys.executable).with_name("uv"))
     if not (venv / "installed").is_file():
         _say(f"installing what {lock.name} says")
-        _call(uv, "--quiet", "venv", "--clear", "--python", sys.executable, str(venv))
+        _call(uv, "--quiet", "venv", "--clear", "--python", base, str(venv))
         options = ("--compile-bytecode", "--require-hashes", "--python", python, str(lock))
         sync = (uv, "--quiet", "pip", "sync", *options)
         # What the developer's venv holds is in uv's cache, and needs no network.

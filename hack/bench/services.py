@@ -34,10 +34,10 @@ _AT_ONCE = 16
 _LOOK = 1.0
 
 
-def services(count: int) -> Figures:
+def services(count: int, python: str) -> Figures:
     """Bring so many services to Running, then start the operator again, which has nothing left to do."""
     with _cluster() as plane:
-        log, program = AuditLog(plane.audit_log), programs.operator()
+        log, program = AuditLog(plane.audit_log), programs.operator(python)
         objects = count + 2 * (count // SHARING)
         mark = log.mark()
         with running(program, plane.kubeconfig, plane.folder) as operator:

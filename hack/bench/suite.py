@@ -47,10 +47,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The cases of one run; `names` are those of the programs to measure."""
+    """The cases of one run; `names` are those of the programs to measure, `python` runs those in Python."""
 
     size: Size
     names: tuple[str, ...]
+    python: str
     measured: list[Measured] = field(default_factory=list[Measured])
 
     def run(self, case: str) -> None:
@@ -87,9 +88,9 @@ class Suite:
     def kopf(self) -> None:
         """Sync and changes that mean nothing, beside kopf; last, since it leaves annotations that others would list."""
         with cases.place(self.size.beside_kopf) as there:
-            chosen = [programs.ours()] if OURS in self.names else []
+            chosen = [programs.ours(self.python)] if OURS in self.names else []
             if KOPF in self.names:
-                chosen.append(programs.kopf())
+                chosen.append(programs.kopf(self.python))
             for program in chosen:
                 if program.name == KOPF:
                     cases.sync(there, program)  # it annotates what it has never seen
@@ -100,18 +101,18 @@ class Suite:
     def operator(self) -> None:
         """Services from nothing to Running."""
         for count in self.size.services:
-            self._keep(f"operator {count}", Program(OPERATOR, ()), services(count))
+            self._keep(f"operator {count}", Program(OPERATOR, ()), services(count, self.python))
 
     def _turns(self, chosen: list[Program]) -> Iterator[Program]:
         for _ in range(self.size.rounds):
             yield from chosen
 
     def _warm(self) -> list[Program]:
-        ours = [programs.ours()] if OURS in self.names else []
+        ours = [programs.ours(self.python)] if OURS in self.names else []
         return [*ours, programs.controller_runtime()] if GO in self.names else ours
 
     def _cold(self) -> list[Program]:
-        chosen = [programs.ours().with_options(*TEN)] if OURS in self.names else []
+        chosen = [programs.ours(self.python).with_options(*TEN)] if OURS in self.names else []
         if GO in self.names:
             go = programs.controller_runtime()
             chosen += [go, Program(GO_TEN, go.command + TEN), Program(FIFO, (*go.command, *TEN, "--fifo"))]

@@ -11,6 +11,8 @@ from typing import NamedTuple, cast
 
 import httptools
 
+from aimctrl.runtime.gathering import Gathering
+
 _BUFFERED = 1 << 18
 """Bytes of a stream that may wait to be read before the sender is made to wait."""
 
@@ -60,6 +62,7 @@ class Wire(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[bytes], None] | None = None
+        self._gathering: Gathering | None = None
         self._error: OSError | None = None
         self._parts: list[bytes] = []
         self._size = 0
@@ -117,16 +120,19 @@ class Wire(asyncio.BufferedProtocol):
     async def pour(self, take: Callable[[bytes], None]) -> None:
         """Hand over each piece in the moment it arrives, which wakes no task, until the end.
 
-        What `take` raises ends it.
+        What `take` raises ends it. Of a flood the pieces are large, and come some milliseconds later.
         """
         while self._parts:
             take(await self.piece())
         self._take = take
+        self._gathering = gathering = Gathering(self.transport) if self.transport is not None else None
         try:
             while not self._done:
                 await self._news()
         finally:
-            self._take = None
+            self._take = self._gathering = None
+            if gathering is not None:
+                gathering.stop()
 
     def abort(self) -> None:
         """Drop the connection at once: to close it in order is to wait for a TLS farewell that nobody awaits."""
@@ -156,7 +162,7 @@ class Wire(asyncio.BufferedProtocol):
             self.abort()
             return
         if self._take is not None:
-            self._pour(self._take)
+            self._pour(self._take, nbytes)
         elif self._streams:
             if self._size > _BUFFERED and not self._paused and self.transport is not None:
                 self._paused = True
@@ -214,7 +220,9 @@ class Wire(asyncio.BufferedProtocol):
     def _full(self) -> bool:
         return 0 < self._wanted <= self._size
 
-    def _pour(self, take: Callable[[bytes], None]) -> None:
+    def _pour(self, take: Callable[[bytes], None], size: int) -> None:
+        if self._gathering is not None:
+            self._gathering.arrived(size)
         parts = self._parts
         if parts:
             self._parts, self._size = [], 0

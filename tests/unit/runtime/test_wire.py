@@ -278,6 +278,31 @@ async def test_a_flood_that_is_poured_leaves_the_event_loop_to_others() -> None:
     assert len({turn for turn, _ in pieces}) >= len(pieces) - 1  # what had arrived before is handed over besides
 
 
+async def test_of_a_flood_that_ebbs_nothing_is_left_waiting() -> None:
+    drop, got, all_there = b"%x\r\n" % 3000 + bytes(3000) + b"\r\n", 0, asyncio.Event()
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED)
+        for _ in range(5000):
+            writer.write(drop)
+            await writer.drain()
+        writer.write(b"1\r\n!\r\n")
+        await all_there.wait()
+        writer.write(b"0\r\n\r\n")
+        await reader.read()
+
+    def take(piece: bytes) -> None:
+        nonlocal got
+        got += len(piece)
+        if piece.endswith(b"!"):
+            all_there.set()
+
+    async with wired(flood) as wire:
+        await pour(wire, take)
+    assert got == 5000 * 3000 + 1
+
+
 async def test_a_stream_is_poured_no_more_once_whoever_poured_is_cancelled() -> None:
     more, got = asyncio.Event(), list[bytes]()
 

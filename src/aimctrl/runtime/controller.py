@@ -92,6 +92,7 @@ class Controller:
         self.queue.metrics = host.metrics.queue(self.name, self.queue.running_for)
         own = host.informers.informer(self.kind)
         own.add_handler(self._handler(Watch(self.kind, lambda change: (change.key,), self._predicate), Priority.USER))
+        own.add_handler(self._reindexed)
         others: list[Informer[Any]] = []
         for watch in self.watches:
             informer = host.informers.informer(watch.kind, selector=watch.selector)
@@ -147,6 +148,14 @@ class Controller:
                 add(key, priority=level, reason=reason)
 
         return handle
+
+    def _reindexed(self, change: Change) -> None:
+        """Look again at what an index finds by other values than before, by what its status says now, say.
+
+        A change of what it depends on that came after it had been observed, and before this, was mapped to others.
+        """
+        if change.reindexed and change.old is not None and change.new is not None:
+            self.queue.add(change.key, priority=Priority.CHILD, reason="found by other values")
 
     def _served_handler(self, own: Informer[Any], informer: Informer[Any]) -> Callable[[], None]:
         """A kind that comes or goes as a whole matters to every object, not only to those it has had children of."""

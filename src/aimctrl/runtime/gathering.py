@@ -72,8 +72,10 @@ class Gathering:
 
     def _wake_at(self, size: int) -> None:
         self._awake = size == 1
+        if _LOW_WATER is None or self._transport.is_closing():
+            return
         held = self._transport.get_extra_info("socket")
-        if held is None or _LOW_WATER is None or self._transport.is_closing():
+        if held is None:
             return
         try:
             held.setsockopt(socket.SOL_SOCKET, _LOW_WATER, size)

@@ -138,7 +138,22 @@ class Indexes:
 
     def add(self, key: Key, raw: bytes, *, only: str = "") -> None:
         """File an object under its values, in all indexes or only in that one."""
-        for name, value in self._values(key, raw, only):
+        self._file(key, self._values(key, raw, only))
+
+    def move(self, key: Key, old: bytes | None, new: bytes | None) -> bool:
+        """File an object under the values it has now rather than those it had; whether those are others."""
+        if not self._indexes:
+            return False
+        before = set(self._values(key, old, "")) if old is not None else set[tuple[str, str]]()
+        after = dict.fromkeys(self._values(key, new, "")) if new is not None else {}
+        if before == after.keys():
+            return False
+        self._discard(key, before - after.keys())
+        self._file(key, (value for value in after if value not in before))
+        return True
+
+    def _file(self, key: Key, values: Iterable[tuple[str, str]]) -> None:
+        for name, value in values:
             bucket = self._found[name]
             held = bucket.get(value)
             if held is None:
@@ -148,18 +163,8 @@ class Indexes:
             elif held != key:
                 bucket[value] = {held: None, key: None}
 
-    def move(self, key: Key, old: bytes | None, new: bytes | None) -> None:
-        """File an object under the values it has now rather than those it had."""
-        if not self._indexes:
-            return
-        if old is not None:
-            self.discard(key, old)
-        if new is not None:
-            self.add(key, new)
-
-    def discard(self, key: Key, raw: bytes) -> None:
-        """Take out an object filed with those bytes."""
-        for name, value in self._values(key, raw, ""):
+    def _discard(self, key: Key, values: Iterable[tuple[str, str]]) -> None:
+        for name, value in values:
             bucket = self._found[name]
             held = bucket.get(value)
             if isinstance(held, dict):

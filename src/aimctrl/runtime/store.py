@@ -42,13 +42,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Change(msgspec.Struct, eq=False, gc=False):
     """What happened to one object: added (no `old`), deleted (no `new`), changed, or looked at again (old is new).
 
-    `initial` marks objects that were there when the informer first synced. Metadata is decoded when first asked for.
+    `initial` marks objects that were there when the informer first synced. `reindexed`: it is found by other values in
+    an index now than before, or no more, or for the first time. Metadata is decoded when first asked for.
     """
 
     key: Key
     old: Entry | None
     new: Entry | None
     initial: bool = False
+    reindexed: bool = False
     _old_meta: Meta | None = None
     _new_meta: Meta | None = None
 
@@ -145,16 +147,14 @@ class Store:
         old = self.get(key)
         if old is not None and old.version >= entry.version and old.uid == entry.uid:
             return None
-        self._set(key, old, entry)
-        return Change(key, old, entry)
+        return Change(key, old, entry, reindexed=self._set(key, old, entry))
 
     def remove(self, key: Key) -> Change | None:
         """Drop one object; None where it is not here."""
         old = self.get(key)
         if old is None:
             return None
-        self._set(key, old, None)
-        return Change(key, old, None)
+        return Change(key, old, None, reindexed=self._set(key, old, None))
 
     def fill(self, entries: Iterable[tuple[Key, Entry]]) -> None:
         """Take many objects of which none is here."""
@@ -170,7 +170,7 @@ class Store:
         changes = self._differences(entries, scope)
         for change in changes:
             change.initial = initial
-            self._set(change.key, change.old, change.new)
+            change.reindexed = self._set(change.key, change.old, change.new)
         return changes
 
     def advance(self, version: int, scope: str = "") -> None:
@@ -221,8 +221,9 @@ class Store:
             return (Change(key, old, None), Change(key, None, new))
         return (Change(key, old, new),)
 
-    def _set(self, key: Key, old: Entry | None, new: Entry | None) -> None:
-        self._indexes.move(key, old.raw if old else None, new.raw if new else None)
+    def _set(self, key: Key, old: Entry | None, new: Entry | None) -> bool:
+        """Whether other values find it now than before."""
+        reindexed = self._indexes.move(key, old.raw if old else None, new.raw if new else None)
         space = self._spaces.get(key.namespace)
         if new is not None:
             if space is None:
@@ -234,6 +235,7 @@ class Store:
                 del self._spaces[key.namespace]
         if self._gone and key in self._gone:
             self._tell_gone(key, new)
+        return reindexed
 
     def _tell_gone(self, key: Key, held: Entry | None) -> None:
         still: list[tuple[str, Callable[[], None]]] = []

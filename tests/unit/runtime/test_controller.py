@@ -26,9 +26,11 @@ from aimctrl.runtime.errors import (
     ThrottledError,
     TransientError,
 )
+from aimctrl.runtime.index import Index
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.request import Request, Result
+from aimctrl.runtime.store import Change
 from aimctrl.runtime.triggers import Watch, owns, to
 from aimctrl.runtime.workqueue import Priority
 from aimctrl.runtime.writes import collect, record
@@ -104,6 +106,39 @@ class World:
         names = ("success", "error", "requeue", "requeue_after")
         told = {name: self.counted("controller_runtime_reconcile_total", result=name) for name in names}
         return {name: count for name, count in told.items() if count}
+
+
+class Using(msgspec.Struct):
+    """What an owner's status says of the child it uses."""
+
+    status: dict[str, str] = {}
+
+
+USERS = Index("users", Using, lambda _meta, view: (view.status["uses"],) if "uses" in view.status else ())
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("written", [{"uses": "c"}, {"seen": "c"}], ids=["by which it is found", "of no account"])
+async def test_a_change_before_ones_status_says_on_what_one_stands_is_not_missed(written: dict[str, str]) -> None:
+    ready: list[bool] = []
+
+    def users(change: Change) -> list[Key]:
+        return world.informers.informer(OWNER).lister.keys_by_index(USERS.name, change.key.name)
+
+    async def body(_request: Request) -> None:
+        ready.append("ready" in world.cluster.objects[CHILD.resource, Key("ns", "c")])
+        if len(ready) == 1:
+            world.child(ready=True)  # maps to nobody: the status does not say yet that the owner stands on it
+            owner = world.cluster.objects[OWNER.resource, A]
+            world.cluster.put(OWNER, {**owner, "status": written})
+
+    world = World(body, watches=(Watch(CHILD, users),))
+    world.informers.informer(OWNER).add_index(USERS)
+    world.child()
+    world.put()
+    async with world.running():
+        await asyncio.sleep(1)
+    assert ready == ([False, True] if "uses" in written else [False])
 
 
 @pytest.mark.looptime

@@ -234,7 +234,7 @@ async def test_a_self_fencing_leader_that_stands_still_is_ended_after_its_own_ti
     async with members("a", "b", self_fencing=True) as (_, [a, b]):
         await within(0.1, a.start().elector.elected.wait())
         b.start()
-        await asyncio.sleep(20)
+        await asyncio.sleep(21)  # between two renewals
         assert len(alarms) > 9, "put off by each renewal"
         a.link.deaf = True
         ends = alarms[-1]

@@ -79,13 +79,14 @@ class Attempts:
         """
         key, reasons = item.key, item.reasons
         request = Request(key, datetime.now(UTC), reasons, item.failures)
-        _CONTROLLER.set(self.controller)
+        if _CONTROLLER.get(None) is not self.controller:
+            _CONTROLLER.set(self.controller)
         _NAMESPACE.set(key.namespace)
         _NAME.set(key.name)
         _ID.set(f"{random.getrandbits(128):032x}")
-        _REASONS.set(reasons)
-        time = asyncio.get_running_loop().time
-        began = time()
+        if _REASONS.get(None) is not reasons:
+            _REASONS.set(reasons)
+        began = self.queue.time()
         outcome: Outcome = "error"
         self.metrics.started()
         with collect(self.barrier.unborn(key)) as writes:
@@ -95,7 +96,7 @@ class Attempts:
                 else:
                     outcome = await self._traced(self.tracer, request, item, limit)
             finally:
-                self.metrics.finished(outcome, time() - began)
+                self.metrics.finished(outcome, self.queue.time() - began)
                 self.barrier.hold(key, writes)
 
     async def _traced(self, tracer: Tracer, request: Request, item: Item, limit: TimeLimit) -> Outcome:

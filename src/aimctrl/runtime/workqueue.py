@@ -185,9 +185,16 @@ class WorkQueue:
         self._depth = 0
         self._void = 0
         self._now = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running = 0
         self._closed = False
         self._drained = asyncio.Event()
+
+    def time(self) -> float:
+        """The event loop's time; which loop that is takes a system call to ask, so that it is asked once."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
 
     @property
     def depth(self) -> int:
@@ -201,7 +208,7 @@ class WorkQueue:
 
     def running_for(self) -> tuple[float, ...]:
         """For each running key, the seconds since it was handed out, the longest first."""
-        now = asyncio.get_running_loop().time()
+        now = self.time()
         since = [slot.running_since for slot in self._slots.values() if slot.running_since is not None]
         return tuple(sorted((now - began for began in since), reverse=True))
 
@@ -220,7 +227,7 @@ class WorkQueue:
         if slot is None:
             slot = self._slots[key] = _Slot(key, priority, _alone(reason))
             if after <= 0:  # most are new and wanted at once
-                slot.ready, slot.since, slot.level = True, self._time(), priority
+                slot.ready, slot.since, slot.level = True, self._shared_time(), priority
                 self._levels[priority].append(slot)
                 self._has_entered()
                 return
@@ -242,7 +249,7 @@ class WorkQueue:
         if self._closed:
             return 0.0
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        total = self._retries.reserve(asyncio.get_running_loop().time())
+        total = self._retries.reserve(self.time())
         pause = max(backoff.pause(failures), total, at_least)
         self.metrics.retried()
         self.add(key, priority=Priority.RETRY, reason=reason, after=pause)
@@ -298,7 +305,7 @@ class WorkQueue:
     def done(self, key: Key) -> None:
         """Give back a key that `get` handed out; it is ready again if it was added meanwhile."""
         slot = self._slots[key]
-        now = asyncio.get_running_loop().time()
+        now = self.time()
         self.metrics.finished(now - (slot.running_since or now))
         slot.running_since = None
         self._running -= 1
@@ -336,7 +343,7 @@ class WorkQueue:
             slot.timer = None
         if not slot.ready:
             slot.ready = True
-            slot.since = self._time()
+            slot.since = self._shared_time()
         self._place(slot)
 
     def _delay(self, slot: _Slot, after: float) -> None:
@@ -385,9 +392,9 @@ class WorkQueue:
             level.extend(waiting)
         self._void = 0
 
-    def _time(self) -> float:
-        """The loop's; keys that are added at one time hold one float."""
-        now = asyncio.get_running_loop().time()
+    def _shared_time(self) -> float:
+        """The time; keys that are added at one time hold one float."""
+        now = self.time()
         if now != self._now:
             self._now = now
         return self._now
@@ -406,7 +413,7 @@ class WorkQueue:
         slot = self._first(levels)
         self._depth -= 1
         self._running += 1
-        slot.running_since = now = asyncio.get_running_loop().time()
+        slot.running_since = now = self.time()
         self.metrics.taken(now - slot.since, self._depth)
         failures = self._failures.get(slot.key, 0) if self._failures else 0
         item = Item(slot.key, slot.priority, slot.explained, failures)

@@ -15,6 +15,7 @@ CHECKOUT = HERE.parents[1]
 SOURCE = CHECKOUT / "src"
 
 GO, FIFO, OURS, KOPF = "controller-runtime", "controller-runtime, FIFO", "aimctrl", "kopf"
+FLOOR = "receiving alone"
 GENERATION_ONLY = "--generation-only"
 
 
@@ -41,6 +42,14 @@ def ours(python: str = sys.executable) -> Program:
     Raises UnbuiltError.
     """
     return Program(OURS, (_lean(python), "-m", "bench.ours"), (("PYTHONPATH", _paths()),))
+
+
+def floor(python: str) -> Program:
+    """What only receives the events that the peers do something about, with the Python and the libraries of ours.
+
+    Raises UnbuiltError.
+    """
+    return Program(FLOOR, (_lean(python), "-m", "bench.floor"), (("PYTHONPATH", _paths()),))
 
 
 def operator(python: str, *options: str) -> Program:

@@ -65,12 +65,14 @@ class Suite:
                 self._keep("start", program, cases.start(there, program))
 
     def warm(self) -> None:
-        """Sync, reaction and changes that mean nothing, at the usual size."""
+        """Sync, reaction and changes that mean nothing, at the usual size; and what it takes to receive the latter."""
         with cases.place(self.size.widgets) as there:
             for program in self._turns(self._warm()):
                 for case, figures in cases.warm(there, program, self.size.changes, self.size.touches).items():
                     self._keep(case, program, figures)
-                self._keep("no-op, dropped", program, cases.dropped(there, program, self.size.touches))
+                self._dropped(there, program)
+                if program.name == OURS:
+                    self._dropped(there, programs.floor(self.python))
 
     def many(self) -> None:
         """Sync with as many as there may be; nothing at the smaller sizes."""
@@ -102,6 +104,9 @@ class Suite:
         """Services from nothing to Running."""
         for count in self.size.services:
             self._keep(f"operator {count}", Program(OPERATOR, ()), services(count, self.python))
+
+    def _dropped(self, there: cases.Place, program: Program) -> None:
+        self._keep("no-op, dropped", program, cases.dropped(there, program, self.size.touches))
 
     def _turns(self, chosen: list[Program]) -> Iterator[Program]:
         for _ in range(self.size.rounds):

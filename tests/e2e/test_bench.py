@@ -1,5 +1,6 @@
 """The benchmark of hack/bench measures aimctrl's own peer, with a few Widgets; what it gives is not looked at."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -27,3 +28,11 @@ def test_each_case_of_the_benchmark_runs_and_is_reported(there: Place) -> None:
     for figure in ("first reconcile s", "RSS MB", "p99 ms", "CPU us an event", "writes an object"):
         assert f"| {figure} |" in report
     assert measured["cold"]["writes an object"] == 2
+
+
+def test_what_receiving_alone_takes_stands_beside_what_ours_takes(there: Place) -> None:
+    touched = [
+        Measured("no-op, dropped", program.name, cases.dropped(there, program, touches=10))
+        for program in (programs.ours(), programs.floor(sys.executable))
+    ]
+    assert f"({programs.FLOOR})" in table(touched)

@@ -17,10 +17,11 @@ from aimctrl.runtime.events import EventRecorder
 from aimctrl.runtime.informer import Informer
 from aimctrl.runtime.limit import OvertimeError, TimeLimit
 from aimctrl.runtime.metrics import ControllerMetrics, Outcome
+from aimctrl.runtime.pacing import MENDABLE, RETRY
 from aimctrl.runtime.plan import Note, Target
 from aimctrl.runtime.request import Reconciler, Request, Result
 from aimctrl.runtime.tracing import Tracer, Work
-from aimctrl.runtime.workqueue import MENDABLE, RETRY, Item, Priority, WorkQueue
+from aimctrl.runtime.workqueue import Item, Priority, WorkQueue
 from aimctrl.runtime.writes import collect
 
 log = structlog.get_logger(__name__)

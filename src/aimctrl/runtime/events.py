@@ -24,8 +24,8 @@ from aimctrl.kube.meta import Meta
 from aimctrl.runtime.children import is_terminating
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.errors import ControllerError, NotFoundError, TransientError
+from aimctrl.runtime.pacing import TokenBucket
 from aimctrl.runtime.plan import Note, Target
-from aimctrl.runtime.workqueue import TokenBucket
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying

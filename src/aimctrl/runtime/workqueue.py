@@ -13,10 +13,8 @@ of priority, reasons to log, and parking. One event loop, no locks; time is the 
 """
 
 import asyncio
-import random
 from collections import deque
 from copy import copy
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Protocol
@@ -24,13 +22,13 @@ from typing import Protocol
 import msgspec
 
 from aimctrl.kube.kinds import Key
+from aimctrl.runtime.pacing import RETRY, Backoff, TokenBucket
 
 REASONS_KEPT = 8
 """Distinct reasons remembered for a waiting key; what comes on top is counted."""
 
 LOWEST_TURN = 16
 """Every that many hand-outs one goes to the lowest level that waits, so that no level starves."""
-
 
 VOID_KEPT = 64
 """So many void places more than there are keys are left in the levels before they are swept out."""
@@ -44,27 +42,6 @@ class Priority(IntEnum):
     RETRY = 40
     INITIAL = -100
     RESYNC = -200
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Pauses in seconds that double from `base` to `limit`, each drawn from its upper half.
-
-    The jitter spreads what failed together; the lower half is kept so that a pause never vanishes.
-    """
-
-    base: float
-    limit: float
-
-    def pause(self, failures: int) -> float:
-        """The pause after that many failures in a row, 1 being the first."""
-        whole = min(self.limit, self.base * 2.0 ** min(failures - 1, 60))
-        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-
-
-RETRY = Backoff(0.2, 300.0)
-MENDABLE = Backoff(15.0, 900.0)
-"""For what somebody has to mend first and no watch would tell of."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -102,29 +79,6 @@ class NoQueueMetrics:
     def finished(self, worked: float) -> None: ...
 
     def retried(self) -> None: ...
-
-
-class TokenBucket:
-    """`rate` tokens a second, at most `burst` saved up; taking more than there are means waiting."""
-
-    __slots__ = ("_burst", "_full_at", "_rate")
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._full_at = float("-inf")
-
-    def reserve(self, now: float) -> float:
-        """Take a token; the seconds until it is there."""
-        self._full_at = max(self._full_at, now) + 1 / self._rate
-        return max(0.0, self._full_at - now - self._burst / self._rate)
-
-    def allow(self, now: float) -> bool:
-        """Take a token if there is one."""
-        if max(self._full_at, now) + 1 / self._rate - now > self._burst / self._rate + 1e-9:
-            return False
-        self.reserve(now)
-        return True
 
 
 class _Slot(msgspec.Struct, gc=False):

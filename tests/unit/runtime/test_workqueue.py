@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimctrl.kube.kinds import Key
-from aimctrl.runtime.workqueue import RETRY, Backoff, Item, Priority, TokenBucket, WorkQueue
+from aimctrl.runtime.pacing import RETRY, Backoff, TokenBucket
+from aimctrl.runtime.workqueue import Item, Priority, WorkQueue
 
 A, B, C = (Key("ns", name) for name in "abc")
 

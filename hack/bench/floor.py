@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from aimctrl.runtime import connect
+from aimctrl.runtime.wire import read_buffer
 from bench.widgets import WIDGETS
 
 _BEGINS = b"HTTP/1.1 200 "
@@ -24,7 +25,7 @@ class _Pit(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self.size = 0
         self.beginning = b""
-        self._buffer = memoryview(bytearray(1 << 16))
+        self._buffer = read_buffer()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - as asyncio wants it
         return self._buffer

@@ -23,7 +23,7 @@ from aimctrl.runtime.errors import (
     UnauthorizedError,
 )
 from aimctrl.runtime.index import decode_meta
-from aimctrl.runtime.informer import SLIM_LIST
+from aimctrl.runtime.informers import SLIM_LIST
 
 log = structlog.get_logger(__name__)
 

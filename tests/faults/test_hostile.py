@@ -20,7 +20,7 @@ from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime import Client, Controller, Manager, ManagerOptions, Note, Request, Result, Target, connect
 from aimctrl.runtime.connection import Connection
 from aimctrl.runtime.errors import Answer, ConnectionFailedError, InvalidError
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 from controlplane import ControlPlane
 from support.keeper import PARENT_CRD, PARENTS, Home, home, named
 from support.world import CLUSTER_ROLES, World, eventually, operator, world

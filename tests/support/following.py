@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 
 
 class Log(list):

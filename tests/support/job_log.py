@@ -8,7 +8,7 @@ from aimctrl.kube.core import JOBS, Job
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.connection import connect
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.store import Change
 from controlplane import ControlPlane
 

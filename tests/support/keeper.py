@@ -28,7 +28,7 @@ from aimctrl.runtime import (
     owns,
 )
 from aimctrl.runtime.index import BY_OWNER, decode_meta
-from aimctrl.runtime.informer import SLIM_LIST
+from aimctrl.runtime.informers import SLIM_LIST
 from controlplane import ControlPlane
 from support.world import World, eventually
 

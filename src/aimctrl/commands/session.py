@@ -14,7 +14,7 @@ from aimctrl.render.tree import Look
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.connection import connect
 from aimctrl.runtime.errors import ControllerError, ForbiddenError
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.logs import configure_logging
 from aimctrl.settings import Settings, wants_colour
 

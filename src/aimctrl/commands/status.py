@@ -26,7 +26,8 @@ from aimctrl.commands.session import (
 from aimctrl.commands.session import run as run_command
 from aimctrl.render.table import table
 from aimctrl.runtime.client import Client
-from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.informer import Informer
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.settings import Settings
 

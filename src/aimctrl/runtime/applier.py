@@ -25,7 +25,7 @@ from aimctrl.runtime.errors import (
 from aimctrl.runtime.events import EventRecorder
 from aimctrl.runtime.foresight import Step, foresee
 from aimctrl.runtime.index import decode_meta
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.memo import Memo, fingerprint
 from aimctrl.runtime.plan import Child, Note, Plan, Refusal, Removal, Target
 from aimctrl.runtime.unknown import status_to_write

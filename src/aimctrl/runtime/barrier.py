@@ -16,7 +16,8 @@ from aimctrl.kube.kinds import Key
 from aimctrl.runtime.caches import that_see
 from aimctrl.runtime.errors import MendableError, NotFoundError, UnauthorizedError
 from aimctrl.runtime.index import decode_meta
-from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.informer import Informer
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available
 from aimctrl.runtime.workqueue import WorkQueue
 from aimctrl.runtime.writes import Write

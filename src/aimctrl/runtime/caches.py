@@ -3,7 +3,8 @@
 from typing import Any
 
 from aimctrl.kube.kinds import Kind
-from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.informer import Informer
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available
 from aimctrl.runtime.writes import Write
 

@@ -17,7 +17,8 @@ from aimctrl.runtime.access import Access, reconciling
 from aimctrl.runtime.attempt import Attempts
 from aimctrl.runtime.barrier import Barrier
 from aimctrl.runtime.events import EventRecorder
-from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.informer import Informer
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.limit import TimeLimit
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.request import Reconciler

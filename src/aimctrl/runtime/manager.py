@@ -20,7 +20,8 @@ from aimctrl.runtime.applier import Applier
 from aimctrl.runtime.client import Client
 from aimctrl.runtime.controller import Controller, Host
 from aimctrl.runtime.events import EventRecorder
-from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
+from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Unavailable
 from aimctrl.runtime.metrics import Metrics
 from aimctrl.runtime.reflector import IDLE_SECONDS

@@ -5,7 +5,8 @@ import pytest
 from aimctrl.kube.core import JOBS, PODS
 from aimctrl.kube.kinds import Key
 from aimctrl.runtime.caches import that_see
-from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.informer import Informer
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available, Unavailable
 from aimctrl.runtime.writes import Write
 

@@ -19,7 +19,7 @@ from aimctrl.runtime.controller import Controller, ControllerOptions, Host
 from aimctrl.runtime.election import LeaderOptions
 from aimctrl.runtime.errors import ConnectionFailedError
 from aimctrl.runtime.events import AT_ONCE, EventRecorder
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.leader import LeaderElector
 from aimctrl.runtime.manager import Manager
 from aimctrl.runtime.metrics import Metrics

@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.index import Index, NoView
-from aimctrl.runtime.informer import RESYNC_SECONDS, Informers
+from aimctrl.runtime.informer import RESYNC_SECONDS
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available
 from support.fake_api import FakeApi, failure
 from support.following import Log, following, keys, quiet, running

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from aimctrl.kube.kinds import Key, Kind
-from aimctrl.runtime.informer import Informers
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available, Unavailable
 from aimctrl.runtime.reflector import HOPELESS_FAILURES, IDLE_SECONDS, LIST_IDLE_SECONDS
 from aimctrl.runtime.watch import Backoff

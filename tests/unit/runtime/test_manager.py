@@ -12,7 +12,8 @@ from aimctrl.kube.core import CONFIGMAPS
 from aimctrl.runtime.controller import Controller, Host
 from aimctrl.runtime.election import LeaderOptions
 from aimctrl.runtime.errors import Answer, ForbiddenError, LeadershipLostError, NotFoundError
-from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness, Informers
+from aimctrl.runtime.informer import RESYNC_SECONDS, Freshness
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available, Unavailable
 from aimctrl.runtime.manager import Manager, ManagerOptions
 from aimctrl.runtime.request import Request, Result

@@ -13,7 +13,8 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from aimctrl.kube.kinds import Key, Kind
 from aimctrl.runtime.index import Index
-from aimctrl.runtime.informer import Informer, Informers
+from aimctrl.runtime.informer import Informer
+from aimctrl.runtime.informers import Informers
 from aimctrl.runtime.lister import Available
 from aimctrl.runtime.store import Change, Entry
 from support.fake_api import FakeApi, failure, no_answer

@@ -1,6 +1,7 @@
 """Drives one watch machine with a client and keeps a sink, normally an informer's store, like the API server."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
@@ -134,6 +135,7 @@ class Reflector:
         self._wake = asyncio.Event()
         self._asked_at = 0.0
         self._urged = False
+        self._told_to_wait = False
 
     @property
     def settled(self) -> bool:
@@ -163,7 +165,7 @@ class Reflector:
 
     async def _turn(self) -> float:
         """One request and what comes of it; answers the seconds to wait before the next."""
-        self._healthy = self.following = False
+        self._healthy = self.following = self._told_to_wait = False
         self._asked_at = asyncio.get_running_loop().time()
         ask = self._machine.ask()
         try:
@@ -316,6 +318,7 @@ class Reflector:
             return 0.0  # pages are asked for next
         asked = error.answer.retry_after if isinstance(error, ApiError) else None
         if asked:
+            self._told_to_wait = True
             return asked + Backoff.FIRST * _chance.random()
         if signal is Signal.EXPIRED and not self._expired:
             self._expired = True  # the server is well and has said what to do; twice in a row would be odd
@@ -353,13 +356,15 @@ class Reflector:
         self.last_contact = asyncio.get_running_loop().time()
 
     async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-                if self._urged:  # by each write that is answered, perhaps
-                    await asyncio.sleep(self._asked_at + Backoff.FIRST - asyncio.get_running_loop().time())
-        except TimeoutError:
-            pass
+        """Wait that long, or until woken; not less than the API server has asked for."""
+        if self._told_to_wait:
+            await asyncio.sleep(seconds)
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+                    if self._urged:  # by each write that is answered, perhaps
+                        await asyncio.sleep(self._asked_at + Backoff.FIRST - asyncio.get_running_loop().time())
         self._wake.clear()
         self._urged = False
 

@@ -386,6 +386,37 @@ async def test_a_minute_of_server_errors_is_outlasted_and_its_retry_after_honour
         assert log == ["a:->1"]
 
 
+@pytest.mark.parametrize("busy", [failure(429, retry_after=20), failure(503, retry_after=20)], ids=["429", "503"])
+async def test_that_others_were_answered_while_it_was_asked_does_not_shorten_the_servers_retry_after(busy):
+    api = FakeApi()
+    stream = api.stream
+    async with following(api, PODS) as (informer, log):
+        asking = asyncio.Event()
+
+        @asynccontextmanager
+        async def slow(path, query, **rest):
+            asking.set()
+            await asyncio.sleep(1)
+            async with stream(path, query, **rest) as lines:
+                yield lines
+
+        api.stream = slow
+        api.faults["pods"] = busy
+        api.send(no_answer())
+        await asking.wait()
+        informer.nudge()
+        await asyncio.sleep(2)
+        before = len(api.asked)
+        for _ in range(15):
+            informer.nudge()
+            await asyncio.sleep(1)
+        assert len(api.asked) == before
+        del api.faults["pods"]
+        api.put("pods", "a", "x")
+        await asyncio.sleep(7)
+        assert log == ["a:->1"]
+
+
 async def test_a_server_that_never_answered_is_waited_for_but_not_forever():
     api = FakeApi()
     api.faults["pods"] = DOWN

@@ -121,6 +121,7 @@ CASES = (
         "a role is not for more than its maker has",
         post(ROLES, role({"verbs": ["create"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"]})),
         post(BINDINGS, BINDING),
+        once(post(f"{ROLES}?dryRun=All", {"metadata": {"name": "none"}}, Impersonate_User="alice"), 201),
         post(ROLES, role(READS) | {"metadata": {"name": "s"}}, Impersonate_User="alice"),
     ),
     case(

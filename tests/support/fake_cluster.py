@@ -37,11 +37,11 @@ class FakeInformer:
         self.keep_managed_fields = False
         self.handlers: list[Callable[[Change], None]] = []
         self.served_handlers: list[Callable[[], None]] = []
-        self.following = True
+        self.opened: float | None = 0.0
         self.nudged = 0
 
-    def follows(self, namespace: str) -> bool:
-        return self.following
+    def open_since(self, namespace: str) -> float | None:
+        return self.opened
 
     def nudge(self) -> None:
         self.nudged += 1

@@ -25,7 +25,7 @@ from aimctrl.runtime.writes import Write
 log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
-"""Seconds a key waits; an open watch that is that far behind is not waited for."""
+"""Seconds a key waits; a watch that has been open for as long and is that far behind is not waited for."""
 
 DEAF_PATIENCE = 120.0
 """The same while the watch is not open: nothing can be seen then, and acting on what is old does harm."""
@@ -126,33 +126,33 @@ class Barrier:
         loop = asyncio.get_running_loop()
         began = loop.time()
 
-        def urge() -> bool:
-            """Whether a watch is closed."""
-            deaf = [informer for informer, namespace in watches if _is_deaf(informer, namespace)]
-            for informer in deaf:
-                informer.nudge()
-            return bool(deaf)
+        def heard() -> float:
+            """Seconds for which the watches have been open without a break; a closed one is urged on."""
+            shortest = PATIENCE
+            for informer, namespace in watches:
+                if not isinstance(informer.availability, Available):
+                    continue  # nothing will arrive
+                since = informer.open_since(namespace)
+                if since is None:
+                    informer.nudge()
+                shortest = min(shortest, 0.0 if since is None else loop.time() - since)
+            return shortest
 
-        def look(was_deaf: bool) -> None:  # noqa: FBT001 - a callback's
-            deaf = urge()
-            seconds = loop.time() - began
-            if (deaf or was_deaf) and seconds < DEAF_PATIENCE:  # one just opened has its time to catch up
-                wait.timer = loop.call_later(PATIENCE, look, deaf)
+        def look() -> None:
+            waited = loop.time() - began
+            left = min(PATIENCE - min(waited, heard()), DEAF_PATIENCE - waited)
+            if left > 0:
+                wait.timer = loop.call_later(left, look)
             else:
                 wait.give_up()
-                self._expired(key, seconds)
+                self._expired(key, waited)
 
-        wait.timer = loop.call_later(PATIENCE, look, urge())
+        look()
 
     def _expired(self, key: Key, seconds: float) -> None:
         log.warning("own writes not seen in time", key=str(key), seconds=round(seconds, 1))
         self._stale()
         self._queue.unpark(key)
-
-
-def _is_deaf(informer: Informer[Any], namespace: str) -> bool:
-    """Whether nothing can arrive now that may arrive later."""
-    return isinstance(informer.availability, Available) and not informer.follows(namespace)
 
 
 class _Wait:

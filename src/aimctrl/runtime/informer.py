@@ -103,9 +103,14 @@ class Informer(Generic[T]):
         pairs = [part.replace("==", "=").partition("=") for part in self.selector.split(",") if part]
         return all(not is_ or key.endswith("!") or labels.get(key) == value for key, is_, value in pairs)
 
-    def follows(self, namespace: str) -> bool:
-        """Whether the watch of that namespace is open now; a cache is as old as its watch where it is not."""
-        return all(r.following for r in self._reflectors if r.scope.namespace in ("", namespace))
+    def open_since(self, namespace: str) -> float | None:
+        """Since when, by the event loop's clock, the watch of that namespace has been open; None where it is not now.
+
+        Before it has been open for a while, the cache may be as old as the break was long.
+        """
+        since = [r.open_since for r in self._reflectors if r.scope.namespace in ("", namespace)]
+        times = [one for one in since if one is not None]
+        return max(times, default=None) if len(times) == len(since) else None
 
     def add_index(self, index: Index[Any]) -> None:
         """Keep an index, over what is here already too; adding it again changes nothing.

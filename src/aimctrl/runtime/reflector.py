@@ -117,7 +117,7 @@ class Reflector:
         self.scope = scope
         self.state: Availability = Unavailable("Syncing", f"{scope.kind} are being listed")
         self.synced = False
-        self.following = False
+        self.open_since: float | None = None
         self.last_contact: float | None = None
         self.relists = 0
         self.failures = 0
@@ -165,7 +165,8 @@ class Reflector:
 
     async def _turn(self) -> float:
         """One request and what comes of it; answers the seconds to wait before the next."""
-        self._healthy = self.following = self._told_to_wait = False
+        self._healthy = self._told_to_wait = False
+        self.open_since = None
         self._asked_at = asyncio.get_running_loop().time()
         ask = self._machine.ask()
         try:
@@ -341,7 +342,7 @@ class Reflector:
             self._cut_off = False
             self._sink.recovered()
         if not self._machine.listing:
-            self.following = True
+            self.open_since = asyncio.get_running_loop().time()
             self._move(Available())
 
     def _move(self, state: Availability) -> None:

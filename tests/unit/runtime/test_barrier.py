@@ -122,13 +122,13 @@ async def test_what_a_closed_watch_cannot_show_is_waited_for_longer_and_the_watc
     scene = Scene()
     informer = scene.informers.informer(CHILD)
     scene.cluster.lagging = True
-    informer.following = False
+    informer.opened = None
     scene.put()
     assert not await scene.barrier.is_sure(A)
     await asyncio.sleep(DEAF_PATIENCE - PATIENCE - 1)
     assert not await scene.is_free()
     assert informer.nudged > 2
-    informer.following = True
+    informer.opened = asyncio.get_running_loop().time()
     scene.cluster.deliver()
     assert await scene.is_free()
     assert scene.stale == 0
@@ -138,27 +138,42 @@ async def test_a_watch_that_has_just_opened_has_its_time_to_catch_up() -> None:
     scene = Scene()
     informer = scene.informers.informer(CHILD)
     scene.cluster.lagging = True
-    informer.following = False
+    informer.opened = None
     scene.put()
     await scene.barrier.is_sure(A)
     await asyncio.sleep(PATIENCE - 1)
-    informer.following = True
-    await asyncio.sleep(PATIENCE)
+    informer.opened = asyncio.get_running_loop().time()
+    await asyncio.sleep(PATIENCE - 1)
     assert not await scene.is_free()
     await asyncio.sleep(2)
     assert await scene.is_free()
 
 
+async def test_a_watch_that_broke_and_opened_again_meanwhile_has_its_time_to_catch_up() -> None:
+    scene = Scene()
+    informer = scene.informers.informer(CHILD)
+    scene.cluster.lagging = True
+    scene.put()
+    await scene.barrier.is_sure(A)
+    await asyncio.sleep(PATIENCE - 1)
+    informer.opened = asyncio.get_running_loop().time()
+    await asyncio.sleep(PATIENCE - 1)
+    assert not await scene.is_free()
+    scene.cluster.deliver()
+    assert await scene.is_free()
+    assert scene.stale == 0
+
+
 @pytest.mark.parametrize(
     ("availability", "seconds"),
-    [(Available(), DEAF_PATIENCE), (Unavailable("Forbidden", "no"), 2 * PATIENCE)],
+    [(Available(), DEAF_PATIENCE), (Unavailable("Forbidden", "no"), PATIENCE)],
     ids=["closed", "forbidden since"],
 )
 async def test_a_watch_that_stays_closed_is_waited_for_only_so_long(availability: Availability, seconds: float) -> None:
     scene = Scene()
     informer = scene.informers.informer(CHILD)
     scene.cluster.lagging = True
-    informer.following = False
+    informer.opened = None
     scene.put()
     await scene.barrier.is_sure(A)
     informer.availability = availability

@@ -466,11 +466,11 @@ async def test_when_the_server_answers_one_watch_again_the_others_need_not_wait(
 
 async def test_a_watch_is_urged_on_only_now_and_then(api):
     async with following(api, PODS) as (informer, _):
-        assert informer.follows("x")
+        assert informer.open_since("x") is not None
         api.faults["pods"] = no_answer()
         api.send(no_answer())
         await asyncio.sleep(60)
-        assert not informer.follows("x")
+        assert informer.open_since("x") is None
         asked = len(api.asked)
         for _ in range(100):
             informer.nudge()
@@ -480,7 +480,7 @@ async def test_a_watch_is_urged_on_only_now_and_then(api):
         await asyncio.sleep(1)
         informer.nudge()
         await quiet()
-        assert informer.follows("x")
+        assert informer.open_since("x") is not None
 
 
 async def test_after_an_outage_an_expired_version_lists_again_without_a_long_pause(api):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conformance.script import CORE, Case, case, delete, get, patch, post, put
+from conformance.script import CORE, JSON_PATCH, Case, case, delete, get, once, patch, post, put
 
 JOBS = "/apis/batch/v1/namespaces/$(ns)/jobs"
 CONTAINER = {"name": "x", "image": "i"}
@@ -12,6 +12,7 @@ JOB: dict[str, Any] = {
     "metadata": {"name": "a"},
     "spec": {"template": {"spec": {"containers": [CONTAINER], "restartPolicy": "Never"}}, "suspend": True},
 }
+IS_SUSPENDED = {"op": "test", "path": "/status/conditions/0/type", "value": "Suspended"}
 PVC: dict[str, Any] = {
     "metadata": {"name": "a"},
     "spec": {"storageClassName": "c", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
@@ -132,6 +133,7 @@ CASES = (
     case(
         "a Job's template stays",
         post(JOBS, JOB),
+        once(patch(f"{JOBS}/a?dryRun=All", [IS_SUSPENDED], JSON_PATCH), 200),
         patch(f"{JOBS}/a", {"spec": {"completions": 2}}),
         patch(f"{JOBS}/a", {"spec": {"parallelism": 3}}),
     ),

@@ -57,6 +57,7 @@ docs: setup ## Make build/docs, the documentation as a site
 
 lock: setup ## Look for newer releases of what we depend on
 	$(UV) pip compile pyproject.toml $(LOCK) --output-file requirements.lock
+	$(UV) pip compile pyproject.toml --extra otel $(LOCK) --output-file requirements-image.lock
 	$(UV) pip compile --group build $(LOCK) --output-file requirements-build.lock
 	$(UV) pip compile pyproject.toml --all-extras --group dev $(LOCK) --output-file requirements-dev.lock
 

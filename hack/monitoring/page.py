@@ -71,14 +71,31 @@ rules:
 TRACES = """\
 ## Traces
 
-Off by default, and then nothing of it is imported. With `aimctrl[otel]` installed, `--otlp-endpoint http://collector:4318`
-sends a trace of each change to an OpenTelemetry collector, over HTTP:
+Off by default, and then nothing of it is imported. `--otlp-endpoint http://collector:4318` sends a trace of each change
+to an OpenTelemetry collector, over HTTP. It takes `aimctrl[otel]`, which the image has. Spans of a trace:
 
 - `queue`: from the change to a worker that takes it up.
 - `reconcile`: the work on the object, and how it ended (`outcome`). `controller`, `namespace`, `name`, `reconcileID`
   and `reasons` are as on its log lines; what it raised is there as an exception.
 - `GET aimservices`, `PATCH aimservices/status` and the like: each request made in it, repeated ones too. Its
   `traceparent` (https://www.w3.org/TR/trace-context/) lets the API server's own spans join in.
+
+On a cluster the endpoint is a variable of the Deployment, and the NetworkPolicy of `deploy/`, which lets out DNS, 443
+and 6443 alone, needs a rule for the collector's port. As values of the chart:
+
+*Not run by a test: the chart's own tests render it with these values.*
+
+```yaml
+# tracing.yaml
+env:
+  - name: AIM_OTLP_ENDPOINT
+    value: http://collector.observability:4318
+networkPolicy:
+  egress:
+    - ports:
+        - protocol: TCP
+          port: 4318
+```
 
 The variables `OTEL_*` of OpenTelemetry say the rest: which traces to sample, headers, certificate, service name. A
 program of one's own gives `aimctrl.runtime.otel.OtelTracer()`, or any `Tracer` of `aimctrl.runtime.tracing`, to its

@@ -6,16 +6,19 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from aimctrl.settings import load
 from controlplane import ControlPlane, crd_folder
 from controlplane.assets import MONITORING
 from controlplane.build import pinned
 from e2e.conftest import AIM_CRDS, OPERATOR_NAMESPACE, REPOSITORY
+from support.pages import DOCS, blocks
 
 Json = dict[str, Any]
 
@@ -76,6 +79,16 @@ def chart(*values: str, namespace: str = OPERATOR_NAMESPACE) -> str:
     return run("helm", "template", "some-release", CHART, "--namespace", namespace, *settings)
 
 
+@cache
+def traced() -> str:
+    """The chart with the values that the page on metrics and traces shows."""
+    (values,) = (block for block in blocks(DOCS / "metrics.md") if block.file == "tracing.yaml")
+    with NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        file.write(values.text)
+        file.flush()
+        return run("helm", "template", "some-release", CHART, "--values", file.name)
+
+
 def objects(text: str) -> dict[tuple[str, str, str], Json]:
     """The objects by what tells them apart; none is there twice."""
     found = [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
@@ -128,6 +141,7 @@ VARIANTS = {
     "chart, all values set": lambda: chart(*EVERYTHING_SET),
     "chart, monitored": lambda: chart(*MONITORED),
     "chart, secure metrics": lambda: chart(*SECURE),
+    "chart, traced": traced,
 }
 
 
@@ -260,6 +274,14 @@ def test_what_is_set_reaches_the_operator():
         "HTTPS_PROXY": "http://proxy.example:3128",
     }
     assert [port["name"] for port in container["ports"]] == ["health"]
+
+
+def test_traces_are_sent_where_the_page_says_and_let_out():
+    (policy,) = kinds(traced(), "NetworkPolicy")
+    out = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    (endpoint,) = (entry["value"] for entry in operator(traced())["env"] if entry["name"] == "AIM_OTLP_ENDPOINT")
+    assert endpoint == load({}, {"AIM_OTLP_ENDPOINT": endpoint}).otlp_endpoint
+    assert urlsplit(endpoint).port in out
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The Containerfile: nothing in it that a linter or a wary reader would stop at, and the steps as `shipping.image` reads them."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -87,6 +88,20 @@ def test_what_builds_the_wheel_is_locked():
     locked = (REPOSITORY / "requirements-build.lock").read_text(encoding="utf-8")
     assert project["dependency-groups"]["build"] == project["build-system"]["requires"]
     assert "hatchling==" in locked
+
+
+def test_the_image_has_what_is_locked_for_all_and_what_traces_take():
+    image, everywhere, development = (locked(f"requirements{name}.lock") for name in ("-image", "", "-dev"))
+    more = image - everywhere
+    assert everywhere < image < development
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} < {name for name, _ in more}
+
+
+def locked(file: str) -> set[tuple[str, str]]:
+    """Names and versions, with the condition where there is one."""
+    lines = (REPOSITORY / file).read_text(encoding="utf-8").splitlines()
+    pins = (line.removesuffix("\\").strip().partition("==") for line in lines if re.match(r"[a-z]", line))
+    return {(name, version) for name, _, version in pins}
 
 
 def test_only_what_is_copied_is_sent_to_the_builder():

@@ -18,7 +18,7 @@ GROUPS = (
     ("What is looked at", ("Watch", "owns", "spec_changed", "Change", "Index")),
     ("Reconciling", ("Reconciler", "Request", "Result", "PlanReconciler")),
     ("Plans", ("Plan", "Target", "Child", "Removal", "Note", "Refusal")),
-    ("Reading", ("Informer", "Lister", "Available", "Unavailable")),
+    ("Reading", ("Informer", "Lister", "Unavailable")),
     ("The API server", ("connect", "Client")),
     ("Rights", ("Access", "policy_rules")),
     ("Showing", ("EventRecorder", "Metrics", "configure_logging")),

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         InvalidError,
         MendableError,
         NotFoundError,
-        NotLeaderError,
         TerminalError,
         TransientError,
     )
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from aimctrl.runtime.index import Index
     from aimctrl.runtime.informer import Informer
     from aimctrl.runtime.leader import LeaderElector
-    from aimctrl.runtime.lister import Available, Lister, Unavailable
+    from aimctrl.runtime.lister import Lister, Unavailable
     from aimctrl.runtime.logs import configure_logging
     from aimctrl.runtime.manager import Manager, ManagerOptions
     from aimctrl.runtime.metrics import Metrics
@@ -53,14 +52,12 @@ _HOMES = {
     "InvalidError": "errors",
     "MendableError": "errors",
     "NotFoundError": "errors",
-    "NotLeaderError": "errors",
     "TerminalError": "errors",
     "TransientError": "errors",
     "EventRecorder": "events",
     "Index": "index",
     "Informer": "informer",
     "LeaderElector": "leader",
-    "Available": "lister",
     "Lister": "lister",
     "Unavailable": "lister",
     "configure_logging": "logs",
@@ -86,7 +83,6 @@ _HOMES = {
 __all__ = [
     "Access",
     "ApiError",
-    "Available",
     "Change",
     "Child",
     "Client",
@@ -107,7 +103,6 @@ __all__ = [
     "MendableError",
     "Metrics",
     "NotFoundError",
-    "NotLeaderError",
     "Note",
     "Plan",
     "PlanReconciler",

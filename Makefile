@@ -56,8 +56,7 @@ docs: setup ## Make build/docs, the documentation as a site
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs build/docs
 
 lock: setup ## Look for newer releases of what we depend on
-	$(UV) pip compile pyproject.toml $(LOCK) --output-file requirements.lock
-	$(UV) pip compile pyproject.toml --extra otel $(LOCK) --output-file requirements-image.lock
+	$(UV) pip compile pyproject.toml --extra otel $(LOCK) --output-file requirements.lock
 	$(UV) pip compile --group build $(LOCK) --output-file requirements-build.lock
 	$(UV) pip compile pyproject.toml --all-extras --group dev $(LOCK) --output-file requirements-dev.lock
 

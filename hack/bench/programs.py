@@ -37,7 +37,7 @@ class Program:
 
 
 def ours(python: str = sys.executable) -> Program:
-    """The peer on aimctrl, among what aimctrl needs and nothing besides: a developer's venv has much that is imported.
+    """The peer on aimctrl, among what the image has and nothing besides: a developer's venv has much that is imported.
 
     Raises UnbuiltError.
     """
@@ -53,7 +53,7 @@ def floor(python: str) -> Program:
 
 
 def operator(python: str, *options: str) -> Program:
-    """`aimctrl run` without endpoints, among what it needs and nothing besides.
+    """`aimctrl run` without endpoints, among what the image has and nothing besides.
 
     Raises UnbuiltError.
     """
@@ -106,7 +106,7 @@ def version(python: str) -> str:
 
 
 def _lean(base: str) -> str:
-    """A Python with aimctrl's requirements; what is imported from here is compiled already, as what is installed is."""
+    """A Python with what the image has; what is imported from here is compiled already, as what is installed is."""
     python = _venv(base, CHECKOUT / "requirements.lock")
     _call(python, "-m", "compileall", "-q", str(SOURCE), str(HERE))
     return python

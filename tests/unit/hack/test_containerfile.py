@@ -90,11 +90,12 @@ def test_what_builds_the_wheel_is_locked():
     assert "hatchling==" in locked
 
 
-def test_the_image_has_what_is_locked_for_all_and_what_traces_take():
-    image, everywhere, development = (locked(f"requirements{name}.lock") for name in ("-image", "", "-dev"))
-    more = image - everywhere
-    assert everywhere < image < development
-    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} < {name for name, _ in more}
+def test_the_image_has_what_aimctrl_depends_on_and_what_traces_take_as_it_is_tested():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["otel"]]
+    image = locked("requirements.lock")
+    assert {re.split(r"[>=]", one)[0] for one in wanted} < {name for name, _ in image}
+    assert image < locked("requirements-dev.lock")
 
 
 def locked(file: str) -> set[tuple[str, str]]:

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,19 +74,17 @@ def with_component(name: str) -> str:
 
 
 @cache
-def chart(*values: str, namespace: str = OPERATOR_NAMESPACE) -> str:
+def chart(*values: str, namespace: str = OPERATOR_NAMESPACE, file: str = "") -> str:
+    """The chart with these values, and those of a file with that text."""
     settings = [word for value in values for word in ("--set", value)]
-    return run("helm", "template", "some-release", CHART, "--namespace", namespace, *settings)
+    words = ("template", "some-release", CHART, "--namespace", namespace, "--values", "-", *settings)
+    return run("helm", *words, given=file)
 
 
-@cache
 def traced() -> str:
     """The chart with the values that the page on metrics and traces shows."""
     (values,) = (block for block in blocks(DOCS / "metrics.md") if block.file == "tracing.yaml")
-    with NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        file.write(values.text)
-        file.flush()
-        return run("helm", "template", "some-release", CHART, "--values", file.name)
+    return chart(file=values.text)
 
 
 def objects(text: str) -> dict[tuple[str, str, str], Json]:
